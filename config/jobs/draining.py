@@ -1,0 +1,110 @@
+"""Run a queue: the same loop under django-q2, in `run_jobs` and behind the cron addresses."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from config.jobs.bell import ring
+from config.jobs.claiming import claim, reap
+from config.jobs.leases import LeaseLost, heartbeat
+from config.jobs.models import JobAttempt, LeasedJob
+from config.jobs.settling import Settlement, failed, settle
+
+log = structlog.get_logger(__name__)
+
+SOFT_BUDGET_SECONDS = 45.0
+
+Outcome = JobAttempt.Outcome
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Until when a drain goes on; a runner with a long job asks it between steps."""
+
+    until: float | None
+
+    @classmethod
+    def of(cls, seconds: float | None) -> Budget:
+        return cls(None if seconds is None else time.monotonic() + seconds)
+
+    def is_spent(self) -> bool:
+        return self.until is not None and time.monotonic() >= self.until
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A kind of job and how to run it.
+
+    `run(jobs, budget)` settles every job it is given and returns the settlements that took effect. What it raises is
+    recorded on the jobs by its failure class.
+    """
+
+    name: str
+    model: type[LeasedJob]
+    run: Callable[[Sequence[Any], Budget], Sequence[Settlement]]
+    batch_size: Callable[[], int] = lambda: 1
+
+
+@dataclass
+class Drained:
+    """What a drain did, counted in settlements."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    is_empty: bool = True
+
+    @property
+    def processed(self) -> int:
+        return sum(self.outcomes.values())
+
+    def as_counts(self) -> dict[str, int]:
+        return {
+            "processed": self.processed,
+            "completed": self.outcomes[Outcome.COMPLETED],
+            "retried": self.outcomes[Outcome.RETRIED] + self.outcomes[Outcome.HELD],
+            "failed": self.outcomes[Outcome.FAILED],
+        }
+
+
+queues: dict[str, Queue] = {}
+
+
+def register(queue: Queue) -> None:
+    """Make `queue` known; called from AppConfig.ready of the app that owns the jobs."""
+    queues[queue.name] = queue
+
+
+def drain(name: str, *, seconds: float | None = SOFT_BUDGET_SECONDS, is_ringing: bool = True) -> Drained:
+    """Run due jobs of the queue until none is due or `seconds` have passed (None: no limit); then ring again."""
+    queue, budget, drained = queues[name], Budget.of(seconds), Drained()
+    while not budget.is_spent():
+        jobs = claim(queue.model, limit=queue.batch_size())
+        if not jobs:
+            return drained
+        drained.outcomes.update(settlement.outcome for settlement in _run(queue, jobs, budget))
+    drained.is_empty = False
+    if is_ringing:
+        ring(name)
+    return drained
+
+
+def reap_all() -> int:
+    """Return the jobs of dead workers to their queues; their number."""
+    return sum(reap(queue.model) for queue in queues.values())
+
+
+def _run(queue: Queue, jobs: Sequence[LeasedJob], budget: Budget) -> Sequence[Settlement]:
+    with heartbeat.holding(jobs):
+        try:
+            return queue.run(jobs, budget)
+        except LeaseLost:
+            log.warning("lease_lost", queue=queue.name, jobs=[job.pk for job in jobs])
+            return []
+        except Exception as error:
+            log.exception("job_failed", queue=queue.name, jobs=[job.pk for job in jobs])
+            return settle([failed(job, error) for job in jobs])

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from contacts.models.owned import OwnedModel
+
+
+class Organization(OwnedModel):
+    """A company or other body that contacts belong to."""
+
+    name = models.CharField(max_length=200)
+    domain = models.CharField(max_length=253, blank=True, default="", db_default="")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="organization_once_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserProfile(models.Model):
+    """What Kith knows of its own user beyond the login."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="profile",
+        primary_key=True,
+    )
+    time_zone = models.CharField(max_length=60, default="UTC", db_default="UTC")
+    phone_region = models.CharField(
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Country for numbers without a prefix, as DE.",
+    )
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"Profile of {self.user}"
