@@ -1,13 +1,20 @@
 #!/usr/bin/env python
-"""Django's command line for Kith."""
+"""Django's command line for Kith.
+
+The embedded PostgreSQL is not started here but by the first connection that needs it (config/postgres/base.py).
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

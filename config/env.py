@@ -1,29 +1,136 @@
 """Read the environment so that every fault is reported at once.
 
-`Env` is environs' file-aware reader: any variable `NAME` may instead come from the file named by `NAME_FILE`.
-Parsing is lazy; `seal_or_exit` lists all faults together and stops the start.
+Any variable `NAME` may instead come from the file named by `NAME_FILE`. An empty variable counts as not set, as in a
+copied `.env.example`. Parsing is lazy: a wrong value is None until `seal` raises with all faults, so nothing may be
+computed from a setting before that.
 """
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from environs import EnvValidationError, FileAwareEnv
+from environs import EnvValidationError, FileAwareEnv, ValidationError
+
+SECRET_KEY_LENGTH = 50
 
 
-def read_env(dotenv: Path) -> FileAwareEnv:
+class Environment(FileAwareEnv):
+    """environs' file-aware reader, for which an unreadable file is one more fault to list."""
+
+    def __init__(self) -> None:
+        super().__init__(eager=False, strip_whitespace=True)
+        self._unreadable: dict[str, list[str]] = {}
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        try:
+            value = super()._get_value(env_key, default)
+        except ValueError as error:
+            self._unreadable[env_key] = [str(error)]
+            return default
+        return default if value == "" else value
+
+    def seal(self) -> None:
+        self._errors = {**self._errors, **self._unreadable}
+        super().seal()
+
+
+def read_env(dotenv: Path) -> Environment:
     """Return a reader over the process environment, filled up from `dotenv` where that file exists."""
-    env = FileAwareEnv(eager=False)
+    env = Environment()
     if dotenv.is_file():
         env.read_env(str(dotenv), recurse=False)
     return env
 
 
-def seal(env: FileAwareEnv) -> None:
+def seal(env: Environment) -> None:
     """Raise ImproperlyConfigured with one line for each setting that is missing or wrong."""
     try:
         env.seal()
     except EnvValidationError as error:
-        faults = [f"  {name}: {' '.join(messages)}" for name, messages in sorted(error.error_messages.items())]
-        raise ImproperlyConfigured("The settings have faults:\n" + "\n".join(faults)) from None
+        faults = cast("Mapping[str, list[str]]", error.error_messages)  # a list only from an eager reader
+        lines = [f"  {name}: {' '.join(messages)}" for name, messages in sorted(faults.items())]
+        raise ImproperlyConfigured("The settings have faults:\n" + "\n".join(lines)) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host`, a name or an address, is this machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def between(smallest: int, largest: int | None = None) -> Any:
+    """Return a validator for a number of at least `smallest` and at most `largest`."""
+
+    def validate(value: float) -> None:
+        if value < smallest or (largest is not None and value > largest):
+            limits = f"at least {smallest}" if largest is None else f"from {smallest} to {largest}"
+            raise ValidationError(f"Must be {limits}, not {value}.")
+
+    return validate
+
+
+def one_of(*choices: str) -> Any:
+    """Return a validator for one of `choices`."""
+
+    def validate(value: str) -> None:
+        if value not in choices:
+            raise ValidationError(f"Must be {' or '.join(choices)}, not {value!r}.")
+
+    return validate
+
+
+def secret_key(value: str) -> None:
+    if len(value) < SECRET_KEY_LENGTH or len(set(value)) < 5:
+        raise ValidationError(f"Must be at least {SECRET_KEY_LENGTH} random characters; `make setup` makes one.")
+
+
+def secret(value: str) -> None:
+    if len(value) < 32:
+        raise ValidationError("Must be at least 32 random characters.")
+
+
+def postgres_url(value: str) -> None:
+    """Accept an empty value, which means the embedded server."""
+    if not value:
+        return
+    try:
+        engine = dj_database_url.parse(value)["ENGINE"]
+    except ValueError:  # never echo it: it holds a password
+        engine = ""
+    if engine != "django.db.backends.postgresql":
+        raise ValidationError("Must look like postgres://user:password@host:5432/name, or be empty.")
+
+
+def base_url(value: str) -> None:
+    """Accept the origin that people type: https, or http on this machine alone."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValidationError("Is not an address.") from None
+    if parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValidationError("Must look like https://kith.example.com, without a path.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValidationError("Must be https: plain http is only for this machine itself (127.0.0.1, localhost).")
+
+
+def hosts_and_ports(values: list[str]) -> None:
+    for value in values:
+        host, _, port = value.rpartition(":")
+        if not host.strip("[]") or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValidationError(f"{value!r} must be host:port.")
+
+
+def phone_region(value: str) -> None:
+    if len(value) != 2 or not value.isascii() or not value.isalpha() or not value.isupper():
+        raise ValidationError("Must be a country's two capital letters, as US or DE.")

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from config import env as environment
-from config import postgres
+from config import logging, postgres, security, unfold
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environment.read_env(BASE_DIR / ".env")
 
 # --- What the deployment decides --------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", False)
-SECRET_KEY = env.str("SECRET_KEY")
-BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-DATABASE_URL = env.str("DATABASE_URL", "")
-DEFAULT_PHONE_REGION = env.str("DEFAULT_PHONE_REGION", "US")
+SECRET_KEY = env.str("SECRET_KEY", validate=environment.secret_key)
+BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000", validate=environment.base_url)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=environment.between(0, 10))
+DATABASE_URL = env.str("DATABASE_URL", "", validate=environment.postgres_url)
+ACTIVE_DAYS = env.int("ACTIVE_DAYS", 7, validate=environment.between(1))
+HEALTH_MAX_AGE_HOURS = env.int("HEALTH_MAX_AGE_HOURS", 24, validate=environment.between(1, 8_760))
+DEFAULT_PHONE_REGION = env.str("DEFAULT_PHONE_REGION", "US", validate=environment.phone_region)
 MEDIA_DIR = env.path("MEDIA_DIR", BASE_DIR / "var" / "media")
+LOG_FORMAT = env.str("LOG_FORMAT", "console", validate=environment.one_of("console", "json"))
 
-IMPORT_CSV_MAX_BYTES = env.int("IMPORT_CSV_MAX_BYTES", 50_000_000)
-IMPORT_VCARD_MAX_BYTES = env.int("IMPORT_VCARD_MAX_BYTES", 500_000_000)
-IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", 1_000_000)
-IMPORT_MAX_COLUMNS = env.int("IMPORT_MAX_COLUMNS", 200)
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", None, validate=environment.between(1))
+IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", 1_000_000, validate=environment.between(1))
+IMPORT_MAX_COLUMNS = env.int("IMPORT_MAX_COLUMNS", 200, validate=environment.between(1))
 
-PHOTO_BATCH_SIZE = env.int("PHOTO_BATCH_SIZE", 10)
-PHOTO_CONCURRENCY = env.int("PHOTO_CONCURRENCY", 10)
-PHOTO_DEADLINE_SECONDS = env.int("PHOTO_DEADLINE_SECONDS", 30)
-PHOTO_MAX_BYTES = env.int("PHOTO_MAX_BYTES", 5_242_880)
-PHOTO_MAX_ATTEMPTS = env.int("PHOTO_MAX_ATTEMPTS", 3)
-PHOTO_ALLOWED_HOSTS: list[str] = env.list("PHOTO_ALLOWED_HOSTS", [])
+PHOTO_BATCH_SIZE = env.int("PHOTO_BATCH_SIZE", 10, validate=environment.between(1))
+PHOTO_CONCURRENCY = env.int("PHOTO_CONCURRENCY", 10, validate=environment.between(1, 100))
+PHOTO_DEADLINE_SECONDS = env.int("PHOTO_DEADLINE_SECONDS", 30, validate=environment.between(1, 300))
+PHOTO_MAX_BYTES = env.int("PHOTO_MAX_BYTES", 5_242_880, validate=environment.between(1))
+PHOTO_MAX_ATTEMPTS = env.int("PHOTO_MAX_ATTEMPTS", 3, validate=environment.between(1, 100))
+PHOTO_ALLOWED_HOSTS: list[str] = env.list("PHOTO_ALLOWED_HOSTS", [], validate=environment.hosts_and_ports)
+
+SCHEDULES: dict[str, str] = env.dict("SCHEDULES", {})
 
 environment.seal(env)
+
+# One limit for both kinds of file when it is set; by default a vCard may be larger, as it brings its pictures along.
+IMPORT_CSV_MAX_BYTES = IMPORT_MAX_BYTES or 50_000_000
+IMPORT_VCARD_MAX_BYTES = IMPORT_MAX_BYTES or 500_000_000
+
+IS_HTTPS = urlsplit(BASE_URL).scheme == "https"
+ALLOWED_HOSTS = [*(ALLOWED_HOSTS or [urlsplit(BASE_URL).hostname or ""]), "127.0.0.1", "localhost", "[::1]"]
 
 # --- Applications -----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -50,18 +63,26 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_q",
+    "django_structlog",
+    "axes",
     "ninja",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # pads with random bytes against BREACH
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "contacts.middleware.own_time_zone",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "config.security.admin_policy",
+    "axes.middleware.AxesMiddleware",  # last: it turns a refused login into the lockout page
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -97,10 +118,15 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": MEDIA_DIR},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
 }
 
-# notes: `retry` counts from the moment the pusher takes a task, so it must outlast everything queued before it.
+# `retry` counts from the moment the pusher takes a task, so it must outlast everything that waits in memory before it:
+# more than (ceil((queue_limit + bulk) / workers) + 1) * (timeout + 3) + 60 seconds.
 Q_CLUSTER = {
     "name": "kith",
     "orm": "default",
@@ -121,7 +147,7 @@ Q_CLUSTER = {
     "cached": False,
     "sync": False,
     "cache": "default",
-    "log_level": "INFO",
+    "log_level": "WARNING",
     "label": "Background tasks",
 }
 
@@ -132,6 +158,51 @@ USE_I18N = True
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [folder for folder in [BASE_DIR / "static"] if folder.is_dir()]
 LOGIN_URL = "admin:login"
-IS_HTTPS = urlsplit(BASE_URL).scheme == "https"
+LOGIN_REDIRECT_URL = "admin:index"
+UNFOLD = unfold.UNFOLD
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5_242_880
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
+# --- Security: everything about transport follows the scheme of BASE_URL ---------------------------------------------
+CSRF_TRUSTED_ORIGINS = [BASE_URL.rstrip("/")]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains: other hosts under this domain are not ours to decide for
+    "security.W021",  # HSTS preloading, for the same reason
+]
+if not IS_HTTPS:  # on this machine alone (kith.E006), where there is no certificate
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = security.POLICY
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+
+# Five failures lock one name for one address for a while; see config.lockout for the address alone.
+AXES_HANDLER = "config.lockout.LockoutHandler"
+AXES_CLIENT_IP_CALLABLE = "config.lockout.client_address"
+AXES_FAILURE_LIMIT = 5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True
+
+# --- Logs -------------------------------------------------------------------------------------------------------------
+LOGGING = logging.configure(LOG_FORMAT, level="DEBUG" if DEBUG else "INFO")
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # it believes any X-Forwarded-For
