@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command
+
+from config import demo
+from imports.models import ImportJob
+
+
+class Command(BaseCommand):
+    help = "Fill the hub with the sample people and their pictures; running it again changes nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
+        call_command("setup_schedules")
+        login = demo.ensure_admin(settings.BASE_DIR)
+        owner = demo.User.objects.get(username=login.username)
+        self.stdout.write(f"admin user   {'created' if login.is_new else 'already there'}")
+        for name in demo.SAMPLES:
+            self._report_import(name, demo.import_sample(settings.BASE_DIR / "samples" / name, owner))
+        self._store_photos(owner)
+        counts = demo.summary(owner)
+        self._report(counts, login)
+        if counts["photos failed"]:
+            raise CommandError(f"{counts['photos failed']} photos failed; the admin's photo jobs say why.")
+
+    def _report_import(self, name: str, job: ImportJob | None) -> None:
+        if job is None:
+            self.stdout.write(f"{name:<12} already imported, nothing changed")
+            return
+        if job.state != ImportJob.State.COMPLETED:
+            raise CommandError(f"{name} could not be imported: {job.last_error or job.state}")
+        self.stdout.write(
+            f"{name:<12} {job.total} people: {job.created} created, {job.updated} updated, {job.unchanged} unchanged, "
+            f"{job.skipped} skipped, {job.invalid} invalid, {job.failed} failed"
+        )
+
+    def _store_photos(self, owner: demo.User) -> None:
+        try:
+            with demo.portraits_allowed():
+                demo.store_photos(owner)
+        except OSError as error:
+            raise CommandError(
+                f"The demo serves its portraits on 127.0.0.1:{demo.PORTRAITS_PORT}, which is taken: {error.strerror}."
+            ) from error
+
+    def _report(self, counts: dict[str, int], login: demo.Login) -> None:
+        self.stdout.write("")
+        for what, count in counts.items():
+            self.stdout.write(f"  {what:<20}{count:>6}")
+        password = login.password or "the one you chose"
+        self.stdout.write(f"\nLook at it: make serve, then {settings.BASE_URL}/admin/")
+        self.stdout.write(f"  user {login.username}, password {password}\n")
+        state = "failed" if counts["photos failed"] else "ok"
+        self.stdout.write(
+            f"demo: {state} contacts={counts['contacts']} photos={counts['photos stored']} "
+            f"failed={counts['photos failed']}"
+        )
