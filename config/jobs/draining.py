@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from django.db import connection
 
+from config.jobs import lifeline
 from config.jobs.bell import ring
 from config.jobs.claiming import claim, reap
-from config.jobs.leases import LeaseLost, heartbeat
+from config.jobs.failures import JobFailure
+from config.jobs.leases import LeaseLost, fenced_many, heartbeat
 from config.jobs.models import JobAttempt, LeasedJob
 from config.jobs.settling import Settlement, failed, settle
 
@@ -25,16 +29,21 @@ Outcome = JobAttempt.Outcome
 
 @dataclass(frozen=True)
 class Budget:
-    """Until when a drain goes on; a runner with a long job asks it between steps."""
+    """Until when a drain goes on; a runner with a long job asks it between steps.
+
+    It is also spent when the process was asked to end: by `stop`, or by the guard of its cluster.
+    """
 
     until: float | None
+    stop: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def of(cls, seconds: float | None) -> Budget:
-        return cls(None if seconds is None else time.monotonic() + seconds)
+    def of(cls, seconds: float | None, *, stop: threading.Event | None = None) -> Budget:
+        return cls(None if seconds is None else time.monotonic() + seconds, stop or threading.Event())
 
     def is_spent(self) -> bool:
-        return self.until is not None and time.monotonic() >= self.until
+        is_late = self.until is not None and time.monotonic() >= self.until
+        return is_late or self.stop.is_set() or lifeline.is_cut()
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Queue:
     """A kind of job and how to run it.
 
     `run(jobs, budget)` settles every job it is given and returns the settlements that took effect. What it raises is
-    recorded on the jobs by its failure class.
+    recorded: a JobFailure on all of them, anything else on the job that raises it when each is run again alone.
     """
 
     name: str
@@ -79,9 +88,18 @@ def register(queue: Queue) -> None:
     queues[queue.name] = queue
 
 
-def drain(name: str, *, seconds: float | None = SOFT_BUDGET_SECONDS, is_ringing: bool = True) -> Drained:
-    """Run due jobs of the queue until none is due or `seconds` have passed (None: no limit); then ring again."""
-    queue, budget, drained = queues[name], Budget.of(seconds), Drained()
+def drain(
+    name: str,
+    *,
+    seconds: float | None = SOFT_BUDGET_SECONDS,
+    is_ringing: bool = True,
+    stop: threading.Event | None = None,
+) -> Drained:
+    """Run due jobs of the queue until none is due, `stop` is set or `seconds` have passed (None: no limit).
+
+    Ends early only after the batch at hand; then `is_empty` is false and, with `is_ringing`, a worker is woken.
+    """
+    queue, budget, drained = queues[name], Budget.of(seconds, stop=stop), Drained()
     while not budget.is_spent():
         jobs = claim(queue.model, limit=queue.batch_size())
         if not jobs:
@@ -105,6 +123,25 @@ def _run(queue: Queue, jobs: Sequence[LeasedJob], budget: Budget) -> Sequence[Se
         except LeaseLost:
             log.warning("lease_lost", queue=queue.name, jobs=[job.pk for job in jobs])
             return []
+        except JobFailure as failure:
+            log.info("jobs_failed", queue=queue.name, jobs=[job.pk for job in jobs], code=failure.code)
+            return settle([failed(job, failure) for job in jobs])
         except Exception as error:
             log.exception("job_failed", queue=queue.name, jobs=[job.pk for job in jobs])
+            _drop_broken_connection()
+            if len(jobs) > 1:
+                return _run_each(queue, jobs, budget)
             return settle([failed(job, error) for job in jobs])
+
+
+def _run_each(queue: Queue, jobs: Sequence[LeasedJob], budget: Budget) -> list[Settlement]:
+    """Find out which job of a batch raises, so that the others are not blamed; those already settled are left out."""
+    with fenced_many(jobs) as held:
+        pass
+    return [settlement for job in held for settlement in _run(queue, [job], budget)]
+
+
+def _drop_broken_connection() -> None:
+    """Let the next statement connect anew if the runner has lost the connection; what is lost cannot record."""
+    if connection.connection is not None and not connection.in_atomic_block and not connection.is_usable():
+        connection.close()

@@ -30,6 +30,7 @@ class LeasedJob(models.Model):
 
     A subclass names its queue and its STEPS, the claimable state of each step with the running state that a claim
     sets. A worker that crashes, or loses its lease, leaves the job to be claimed again from the claimable state.
+    A state that is in neither STEPS nor FINAL_STATES waits for a person.
 
         claimable -> running -> next claimable state | completed
         running -> claimable     temporary failure: again at next_attempt_at
@@ -39,6 +40,7 @@ class LeasedJob(models.Model):
 
     QUEUE: ClassVar[str]
     STEPS: ClassVar[Mapping[str, str]]
+    FINAL_STATES: ClassVar[frozenset[str]] = frozenset({"completed", "failed", "cancelled"})
 
     state = models.CharField(max_length=16)
     priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
@@ -52,6 +54,14 @@ class LeasedJob(models.Model):
     lease_until = models.DateTimeField(null=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
     held_reason = models.CharField(max_length=20, blank=True, default="", db_default="", choices=HeldReason.choices)
+    resume_state = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Where a failed or cancelled job goes on when a person retries it.",
+    )
     last_error = models.TextField(blank=True, default="", db_default="")
     error_code = models.CharField(max_length=40, blank=True, default="", db_default="")
     started_at = models.DateTimeField(null=True, blank=True)

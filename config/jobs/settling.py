@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
-
-import structlog
-from django.db import connection, transaction
 
 from config.jobs.failures import (
     CursorFailure,
@@ -19,15 +17,18 @@ from config.jobs.failures import (
     backoff,
 )
 from config.jobs.models import HeldReason, JobAttempt, LeasedJob
-
-log = structlog.get_logger(__name__)
+from config.jobs.statements import fetch
 
 Outcome = JobAttempt.Outcome
+
+MAX_CODE = 40
+MAX_MESSAGE = 2_000
 
 SETTLE = """
     with settled as (
         update {table} job
         set state = s.state,
+            resume_state = s.resume_state,
             held_reason = s.held_reason,
             error_code = s.code,
             last_error = s.error,
@@ -36,9 +37,9 @@ SETTLE = """
             crashes = case when s.progress then 0 else job.crashes end,
             finished_at = case when s.final then statement_timestamp() end,
             lease_token = null, lease_until = null
-        from unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::interval[],
-                    %s::boolean[], %s::boolean[], %s::text[], %s::bigint[])
-             as s(id, token, state, held_reason, code, error, delay, progress, final, outcome, bytes)
+        from unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+                    %s::interval[], %s::boolean[], %s::boolean[], %s::text[], %s::bigint[])
+             as s(id, token, state, resume_state, held_reason, code, error, delay, progress, final, outcome, bytes)
         where job.id = s.id and job.lease_token = s.token
         returning job.id, job.started_at, s.outcome, s.code, s.bytes
     ), noted as (
@@ -61,6 +62,10 @@ class Settlement:
     delay: timedelta = timedelta(0)
     held_reason: str = ""
     bytes: int = 0
+
+    @property
+    def resume_state(self) -> str:
+        return self.job.claimable_from(self.job.state) if self.outcome == Outcome.FAILED else ""
 
     @property
     def is_final(self) -> bool:
@@ -88,10 +93,10 @@ def progressed(job: LeasedJob, *, state: str | None = None) -> Settlement:
 def failed(job: LeasedJob, error: Exception, *, bytes: int = 0) -> Settlement:
     """Decide by the class of `error` whether the job is retried, held or failed for good."""
     code = error.code if isinstance(error, JobFailure) else "internal_error"
-    message = str(error) if isinstance(error, JobFailure) else f"Unexpected {type(error).__name__}; see the log."
+    message = _plain(error) if isinstance(error, JobFailure) else f"Unexpected {type(error).__name__}; see the log."
     details: dict[str, Any] = {
         "job": job,
-        "code": code,
+        "code": code[:MAX_CODE],
         "error": message,
         "bytes": bytes,
     }
@@ -114,19 +119,24 @@ def failed(job: LeasedJob, error: Exception, *, bytes: int = 0) -> Settlement:
     )
 
 
-def settle(settlements: Sequence[Settlement]) -> list[Settlement]:
-    """Write these outcomes and their attempts; return those that took effect, as the others' leases were lost.
+def _plain(error: JobFailure) -> str:
+    """Return the message as PostgreSQL can store it: a failure that cannot be recorded would come back for ever."""
+    text = str(error)[:MAX_MESSAGE].replace("\x00", "")
+    return text.encode("utf-8", "replace").decode()
 
-    Call it inside the transaction that writes the effects: this is the last fence.
-    """
-    if not settlements:
-        return []
-    model = type(settlements[0].job)
-    query = SETTLE.format(table=model._meta.db_table, attempts=JobAttempt._meta.db_table)
-    columns: list[list[Any]] = [
+
+@cache
+def settle_query(model: type[LeasedJob]) -> str:
+    """Return the statement of `settle`; see `settle_parameters`."""
+    return SETTLE.format(table=model._meta.db_table, attempts=JobAttempt._meta.db_table)
+
+
+def settle_parameters(settlements: Sequence[Settlement]) -> list[Any]:
+    return [
         [s.job.pk for s in settlements],
         [s.job.lease_token for s in settlements],
         [s.state for s in settlements],
+        [s.resume_state for s in settlements],
         [s.held_reason for s in settlements],
         [s.code for s in settlements],
         [s.error for s in settlements],
@@ -135,8 +145,18 @@ def settle(settlements: Sequence[Settlement]) -> list[Settlement]:
         [s.is_final for s in settlements],
         [s.outcome for s in settlements],
         [s.bytes for s in settlements],
+        type(settlements[0].job)._meta.label_lower,
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(query, [*columns, model._meta.label_lower])
-        effective = {row[0] for row in cursor.fetchall()}
+
+
+def settle(settlements: Sequence[Settlement]) -> list[Settlement]:
+    """Write these outcomes and their attempts; return those that took effect, as the others' leases were lost.
+
+    Call it inside the transaction that writes the effects: this is the last fence.
+    """
+    if not settlements:
+        return []
+    settlements = sorted(settlements, key=lambda settlement: settlement.job.pk)
+    model = type(settlements[0].job)
+    effective = {row[0] for row in fetch(settle_query(model), settle_parameters(settlements))}
     return [settlement for settlement in settlements if settlement.job.pk in effective]
