@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Lower, Now, NullIf
 
 from contacts.identifiers import uuid7
 from contacts.models.organization import Organization
 from contacts.models.owned import OwnedModel
+
+
+NAME_WORDS = SearchVector("sort_name", config="simple")
 
 
 class Tag(OwnedModel):
@@ -31,6 +36,7 @@ class Contact(OwnedModel):
     nickname = models.CharField(max_length=150, blank=True, default="", db_default="")
     sort_name = models.CharField(
         max_length=300,
+        db_collation="C",
         editable=False,
         help_text="Family name first, casefolded, without accents: the list order.",
     )
@@ -70,6 +76,8 @@ class Contact(OwnedModel):
         indexes = [
             # The change list, page by page.
             models.Index(fields=["owner", "sort_name", "id"], name="contact_owner_sort"),
+            # Search by the beginning of any word of the name: NAME_WORDS @@ 'joh:*'.
+            GinIndex(NAME_WORDS, name="contact_name_words"),
         ]
 
     def __str__(self) -> str:
@@ -81,12 +89,19 @@ class ContactEmail(OwnedModel):
 
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="emails", db_index=False)
     address = models.CharField(max_length=320)
-    normalized = models.CharField(max_length=320, editable=False)
+    normalized = models.CharField(max_length=320, editable=False, db_collation="C")
     label = models.CharField(max_length=60, blank=True, default="", db_default="")
     is_primary = models.BooleanField(default=False, db_default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["contact", "normalized"], name="contactemail_once")]
+        constraints = [
+            # Addresses that cannot be a match key have none, and a person may have several of those.
+            models.UniqueConstraint(
+                "contact",
+                Coalesce(NullIf("normalized", models.Value("")), Lower("address")),
+                name="contactemail_once",
+            )
+        ]
         indexes = [models.Index(fields=["owner", "normalized"], name="contactemail_match")]
 
     def __str__(self) -> str:
@@ -98,7 +113,7 @@ class ContactPhone(OwnedModel):
 
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="phones", db_index=False)
     raw = models.CharField(max_length=60)
-    e164 = models.CharField(max_length=20, blank=True, default="", db_default="", editable=False)
+    e164 = models.CharField(max_length=20, blank=True, default="", db_default="", editable=False, db_collation="C")
     label = models.CharField(max_length=60, blank=True, default="", db_default="")
     is_primary = models.BooleanField(default=False, db_default=False)
 

@@ -1,20 +1,9 @@
 from __future__ import annotations
 
-from typing import Self
-
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
-
-class OwnedQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    """Rows that belong to one user."""
-
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """Return the rows that `user` may see: their own, or all for a superuser."""
-        if getattr(user, "is_superuser", False):
-            return self
-        return self.filter(owner_id=user.pk)
+from config.ownership import OwnedQuerySet
 
 
 class OwnedModel(models.Model):

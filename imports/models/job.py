@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from config.jobs.models import LeasedJob, job_constraints, job_indexes
-from contacts.models.owned import OwnedQuerySet
+from config.ownership import OwnedQuerySet
 
 STEPS = {"pending": "fetching", "fetched": "planning", "confirmed": "importing"}
 
@@ -58,6 +58,7 @@ class ImportJob(LeasedJob):
     has_preview = models.BooleanField("preview first", default=True)
     on_conflict = models.CharField(max_length=12, choices=OnConflict.choices, default=OnConflict.FILL_BLANKS)
     cursor = models.JSONField(default=dict, blank=True, help_text="How far the current step has come.")
+    planned_at = models.DateTimeField(null=True, blank=True, editable=False)
     total = models.PositiveIntegerField(default=0)
     processed = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)

@@ -47,8 +47,27 @@ class ImportRow(models.Model):
         related_name="import_rows",
         help_text="The matched contact; for a row to create, the id that the contact will have.",
     )
+    contact_seen_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="`updated_at` of the matched contact when the plan was made.",
+    )
+    joined_to = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Position of the earlier row that took over this duplicate's values.",
+    )
+    changes = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What the plan writes to the matched contact: fields as {old, new}, and the values to add.",
+    )
     selected = models.BooleanField(default=True, db_default=True)
-    before = models.JSONField(null=True, blank=True, help_text="Values of the contact that this row replaced.")
+    before = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="For an updated contact: fields as {old, new}, and ids of added rows. Created ones need none.",
+    )
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default="", db_default="")
     error = models.TextField(blank=True, default="", db_default="")
 

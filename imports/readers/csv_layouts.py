@@ -11,8 +11,8 @@ from imports.readers.csv_words import GENERIC, OUTLOOK, normal_header
 
 LayoutName = Literal["google", "google_old", "outlook", "apple", "linkedin", "unknown"]
 
-GOOGLE_NUMBERED = re.compile(r"(e mail|phone|address|website|im|organization) (\d{1,2}) (.+)")
-GOOGLE_VALUES = {"e mail": "email", "phone": "phone", "website": "url", "im": "im"}
+GOOGLE_NUMBERED = re.compile(r"(e mail|phone|address|website|im|social|organization) (\d{1,2}) (.+)")
+GOOGLE_VALUES = {"e mail": "email", "phone": "phone", "website": "url", "im": "im", "social": "social"}
 ADDRESS_PARTS = {
     "street": "street",
     "extended address": "extended",
@@ -42,6 +42,9 @@ GOOGLE = {
     "photo": "photo",
     "labels": "tags",
     "group membership": "tags",
+    # The columns that our own export adds.
+    "kith id": "external_id",
+    **{f"kith data{number}": "data" for number in ("", *(f" {number}" for number in range(2, 12)))},
 }
 ORGANIZATION = {"name": "organization", "title": "title", "department": "department"}
 LINKEDIN = {

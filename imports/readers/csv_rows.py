@@ -6,32 +6,34 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from contacts.composing import LINE_FIELDS, Composer
+from contacts.exporting.cells import unquoted
 from contacts.text import clean_line, clean_text
+from imports.readers.kept import keep_columns, read_data
 
 EXTRA_MAX = 100
 EXTRA_VALUE_MAX = 2_000
 VALUES_MAX = 100
 GOOGLE_SEPARATOR = ":::"
 LIST_SEPARATOR = re.compile(r"[;,]")
-# What our own export, like others, puts an apostrophe before, so that a spreadsheet does not calculate it.
-FORMULA_START = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 ADDRESS_LABELS = frozenset(("home", "work", "other"))
 LIST_FIELDS = frozenset(("email", "phone", "url", "social", "im"))
+DATA_MAX = 1_000_000
 
 Cells = Sequence[str]
 Take = Callable[["RowReader", Cells, str], None]
 
 
 class RowReader:
-    """Collects one row; `addresses` are the parts by group, `kept` what no field holds."""
+    """Collects one row; `addresses` are the parts by group, `kept` what no field holds, `data` our own export's."""
 
-    __slots__ = ("addresses", "composer", "kept", "middle_name")
+    __slots__ = ("addresses", "composer", "data", "kept", "middle_name")
 
     def __init__(self, composer: Composer) -> None:
         self.composer = composer
         self.addresses: dict[str, dict[str, str]] = {}
         self.kept: dict[str, str] = {}
         self.middle_name = ""
+        self.data = ""
 
     def keep(self, header: str, value: str) -> None:
         if len(self.kept) < EXTRA_MAX:
@@ -64,13 +66,10 @@ class Plan:
             row.composer.set_line("display_name", " ".join(filter(None, names)))
         for key, parts in row.addresses.items():
             _add_address(row.composer, key, parts)
+        if row.data:
+            read_data(row.data, row.composer)
         if row.kept:
-            contact.extra["csv"] = row.kept
-
-
-def unquoted(value: str) -> str:
-    """Return the cell without the apostrophe that a formula-safe export put before it."""
-    return value[1:] if value[0] == "'" and value[1:2] in FORMULA_START else value
+            keep_columns(row.composer, "csv", row.kept)
 
 
 def _add_address(composer: Composer, key: str, parts: dict[str, str]) -> None:
@@ -125,7 +124,7 @@ def _take_list(kind: str, label: str, label_index: int) -> Take:
     add = ADDERS[kind]
 
     def take(row: RowReader, cells: Cells, value: str) -> None:
-        found = cells[label_index] if 0 <= label_index < len(cells) else label
+        found = unquoted(cells[label_index]) if 0 <= label_index < len(cells) else label
         is_primary = found.startswith("* ")
         found = found[2:] if is_primary else found.removeprefix("*")
         if GOOGLE_SEPARATOR in value:
@@ -202,11 +201,19 @@ def _take_middle_name(header: str) -> Take:
     return take
 
 
+def _take_data(header: str) -> Take:
+    def take(row: RowReader, cells: Cells, value: str) -> None:
+        row.data = (row.data + value)[:DATA_MAX]
+
+    return take
+
+
 SINGLE: dict[str, Callable[[str], Take]] = {
     "notes": lambda header: lambda row, cells, value: row.composer.add_notes(value),
     "photo": lambda header: lambda row, cells, value: row.composer.set_photo(url=value.strip()),
     "external_id": lambda header: lambda row, cells, value: row.composer.set_external_id(value),
     "birthday": _take_birthday,
     "tags": _take_tags,
+    "data": _take_data,
     "middle_name": _take_middle_name,
 }

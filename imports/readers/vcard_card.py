@@ -10,13 +10,14 @@ from urllib.parse import unquote_to_bytes
 from contacts.composing import Composer
 from contacts.incoming import IncomingContact
 from imports.readers.encodings import decode_declared
+from imports.readers.kept import keep_columns
 from imports.readers.rows import Limits
 from imports.readers.vcard_lines import Property, split, unescape
 
 EXTRA_MAX = 100
 EXTRA_VALUE_MAX = 2_000
 NEUTRAL_TYPES = frozenset(("pref", "voice", "internet", "text", "x400", "msg", "dom", "intl", "postal", "parcel"))
-APPLE_LABEL = re.compile(r"_\$!<(.*?)>!\$_", re.DOTALL)
+APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_", re.DOTALL)
 ANDROID_LABEL = re.compile(r"x-custom\(charset=([\w-]+),encoding=quoted-printable,(.*)\)", re.IGNORECASE)
 MESSENGERS = {
     "X-AIM": "AIM",
@@ -54,7 +55,9 @@ class CardReader:
     def read(self, properties: list[Property]) -> None:
         for prop in properties:
             if prop.head.group and prop.head.name == "X-ABLABEL":
-                self.labels[prop.head.group] = APPLE_LABEL.sub(r"\1", prop.text())
+                text = prop.text()
+                own = APPLE_LABEL.fullmatch(text.strip())
+                self.labels[prop.head.group] = own[1] if own else text
         for prop in properties:
             if (prop.value or prop.head.encoding == "b") and prop.head.name not in FRAME:
                 self._read_one(prop)
@@ -229,6 +232,12 @@ def _kind(reader: CardReader, prop: Property) -> None:
     reader.is_group = reader.is_group or prop.text().strip().lower() in GROUP_KINDS
 
 
+def _columns(reader: CardReader, prop: Property) -> None:
+    """Take back what another source said, as our own export writes it: source, column, value."""
+    source, column, value = [*prop.fields(), "", "", ""][:3]
+    keep_columns(reader.composer, source, {column: value})
+
+
 def _photo(reader: CardReader, prop: Property) -> None:
     value = prop.value.strip()
     if value[:5].lower() == "data:":
@@ -281,4 +290,5 @@ READERS: dict[str, Callable[[CardReader, Property], None]] = {
     "KIND": _kind,
     "X-ADDRESSBOOKSERVER-KIND": _kind,
     "PHOTO": _photo,
+    "X-KITH-EXTRA": _columns,
 }

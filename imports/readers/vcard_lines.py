@@ -123,8 +123,8 @@ def _unfold_encoded(text: str) -> Iterator[str]:
         if encoding == "qp" and parts[-1].endswith("="):
             parts[-1] = parts[-1][:-1]
             parts.append(line[1:] if line[:1] in (" ", "\t") else line)
-        elif parts and not is_blank and line[0] in " \t":
-            parts.append(line[1:])
+        elif parts and line and line[0] in " \t":
+            parts.append(line[1:])  # also of nothing but space: a fold may stand inside a run of it
         elif encoding == "b" and not is_blank and PROPERTY.match(line) is None:
             parts.append(line)
         else:

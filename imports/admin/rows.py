@@ -1,0 +1,77 @@
+"""The preview table: look at every row, and select what is to be imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from imports import lifecycle
+from imports.admin.preview import PreviewFilter, count_by_reason, page_of, read_filter
+from imports.models import ImportJob
+
+if TYPE_CHECKING:
+    from imports.admin.job import ImportJobAdmin
+
+ROWS_MAX = 1_000
+
+
+def rows_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob) -> HttpResponse:
+    """Show one page of rows; a POST keeps the selection of that page, or of everything that the filter finds."""
+    if request.method == "POST":
+        model_admin.require_act(request)
+        return _save_selection(request, job)
+    chosen = read_filter(request.GET)
+    rows, next_after = page_of(job, chosen)
+    reasons = count_by_reason(job)
+    context = {
+        **model_admin.page_context(request, job, title=f"Rows of {job}"),
+        "rows": rows,
+        "chosen": chosen,
+        "query": _query(chosen),
+        "next_query": _query(chosen, after=next_after) if next_after else "",
+        "reasons": [{**group, "query": _query_of(group["decision"], group["reason"])} for group in reasons],
+        "selected_count": job.rows.filter(selected=True, decision__in=["create", "update"]).count(),
+        "is_choosing": job.state == ImportJob.State.READY and model_admin.may_act(request),
+    }
+    return render(request, "imports/admin/rows.html", context)
+
+
+def _save_selection(request: HttpRequest, job: ImportJob) -> HttpResponse:
+    chosen = read_filter(request.POST)
+    scope = request.POST.get("scope", "page")
+    try:
+        if scope in ("all", "none"):
+            count = lifecycle.select_where(job, scope == "all", decision=chosen.decision, reason=chosen.reason)
+            messages.success(request, f"{count} rows {'selected' if scope == 'all' else 'deselected'}.")
+        else:
+            _save_page(request, job)
+    except lifecycle.NotAllowed as refusal:
+        messages.error(request, str(refusal))
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204)
+    url = reverse("admin:imports_importjob_rows", args=[job.pk])
+    return HttpResponseRedirect(f"{url}?{_query(chosen)}")
+
+
+def _save_page(request: HttpRequest, job: ImportJob) -> None:
+    shown = _ids(request.POST.getlist("shown"))
+    selected = _ids(request.POST.getlist("selected")) & shown
+    lifecycle.select_rows(job, selected, is_selected=True)
+    lifecycle.select_rows(job, shown - selected, is_selected=False)
+
+
+def _ids(values: list[str]) -> set[int]:
+    return {int(value) for value in values[:ROWS_MAX] if value.isascii() and value.isdigit() and len(value) < 19}
+
+
+def _query(chosen: PreviewFilter, *, after: int | None = None) -> str:
+    return _query_of(chosen.decision, chosen.reason, after=chosen.after if after is None else after)
+
+
+def _query_of(decision: str, reason: str, *, after: int = 0) -> str:
+    return urlencode({"decision": decision, "reason": reason, "after": after})

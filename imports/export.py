@@ -1,0 +1,66 @@
+"""The rows of an import that did not become contacts, as a CSV file to look at, repair and import again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+from django.db.models import Q, QuerySet
+
+from imports.models import ImportJob, ImportRow
+from imports.readers import ReadError
+from imports.reasons import sentence_of
+from imports.uploads import read_layout
+
+EXPLANATION = ("Reason code", "Reason")
+CARD = ("Entry", "Card")
+
+# What a spreadsheet would take for a formula, also in full-width form or behind a control character.
+FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+
+def failed_rows(job: ImportJob) -> QuerySet[ImportRow]:
+    """Return the rows that failed or cannot be contacts, in the order of the file."""
+    is_failed = Q(outcome=ImportRow.Outcome.FAILED) | Q(decision=ImportRow.Decision.INVALID)
+    return ImportRow.objects.filter(is_failed, job=job).order_by("position")
+
+
+def failed_rows_csv(job: ImportJob) -> Iterator[str]:
+    """Yield the lines of a CSV file: the columns of the original (for vCards the card), reason code and sentence."""
+    header, delimiter = _original(job)
+    yield _line([*header, *EXPLANATION])
+    for row in failed_rows(job).only("position", "raw", "reason", "error").iterator(chunk_size=500):
+        cells = [str(row.position), row.raw] if delimiter is None else _cells(row.raw, delimiter, width=len(header))
+        yield _line([*cells, row.reason, row.error or sentence_of(row.reason)])
+
+
+def safe_cell(value: str) -> str:
+    """Return `value` so that no spreadsheet runs it as a formula."""
+    return f"'{value}" if FORMULA.match(value) else value
+
+
+def _original(job: ImportJob) -> tuple[list[str], str | None]:
+    """Return header and delimiter of the job's CSV file; of a vCard file, or one that is gone, there is neither."""
+    if job.provider != ImportJob.Provider.CSV:
+        return list(CARD), None
+    try:
+        layout = read_layout(job)
+    except (ReadError, FileNotFoundError, ValueError):
+        return list(CARD), None
+    return layout.header, layout.delimiter
+
+
+def _cells(raw: str, delimiter: str, *, width: int) -> list[str]:
+    try:
+        cells = next(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        cells = [raw]
+    return [*cells, *[""] * (width - len(cells))]
+
+
+def _line(cells: Iterable[str]) -> str:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow([safe_cell(cell) for cell in cells])
+    return line.getvalue()

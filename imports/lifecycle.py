@@ -1,0 +1,223 @@
+"""What people do with imports: start, map, select, confirm, cancel, retry, pause, resume.
+
+Called by the admin, the API and the command. Each call locks the job's row, so that two clicks at once do no harm.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from config.jobs import controls
+from config.jobs.bell import ring
+from config.jobs.models import HeldReason, Priority
+from imports.models import ImportJob, ImportRow
+from imports.readers import ReadError, csv, sniff
+from imports.uploads import LARGEST, limits, read_layout
+
+Provider, State, Decision = ImportJob.Provider, ImportJob.State, ImportRow.Decision
+
+SELECTABLE = (Decision.CREATE, Decision.UPDATE)
+IGNORE = "ignore"
+
+
+class UploadRefused(Exception):
+    """The file cannot be imported. `code` is for programs; the message is one plain sentence."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotAllowed(Exception):
+    """The import is not in a state for this, or what was asked for does not fit it; the message says which."""
+
+
+def start_upload(
+    owner: AbstractBaseUser,
+    *,
+    file: IO[bytes] | File[bytes],
+    name: str,
+    provider: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    has_preview: bool = True,
+    on_conflict: str = ImportJob.OnConflict.FILL_BLANKS,
+) -> ImportJob:
+    """Keep the file and queue its import; raises UploadRefused, then nothing was kept.
+
+    `provider` is vcard or csv, by default what the content says. A CSV file of no known layout gives a job that is
+    held until `set_mapping`, unless `mapping` (header -> field) comes with it.
+    """
+    upload: File[bytes] = file if isinstance(file, File) else File(file, name=name)
+    head = _head(upload)
+    kind = provider or sniff(head, name)
+    if kind not in LARGEST:
+        raise UploadRefused("This is neither a vCard nor a CSV file.", "not_recognised")
+    _check_size(upload, kind=kind)
+    is_held = kind == Provider.CSV and _needs_mapping(head, mapping)
+    with transaction.atomic():
+        stored = default_storage.save(f"o{owner.pk}/uploads/{secrets.token_hex(16)}", upload)
+        job = ImportJob.objects.create(
+            owner_id=owner.pk,
+            provider=kind,
+            priority=Priority.PERSON,
+            upload=stored,
+            upload_name=name[-255:],
+            upload_size=upload.size,
+            mapping=dict(mapping or {}),
+            has_preview=has_preview,
+            on_conflict=on_conflict,
+            held_reason=HeldReason.NEEDS_MAPPING if is_held else "",
+        )
+        if not is_held:
+            ring(ImportJob.QUEUE)
+    return job
+
+
+def set_mapping(job: ImportJob, mapping: Mapping[str, str]) -> None:
+    """Say which column (header) is which field, and let the job go on."""
+    with _locked(job) as locked:
+        if locked.provider != Provider.CSV or locked.state != State.PENDING or locked.total:
+            raise NotAllowed("Columns can be assigned only before a CSV file is read.")
+        try:
+            check_mapping(mapping, header=read_layout(locked).header)
+        except UploadRefused as error:
+            raise NotAllowed(str(error)) from error
+        _jobs(job).update(mapping=dict(mapping))
+        if locked.held_reason == HeldReason.NEEDS_MAPPING:
+            controls.resume(_jobs(job), reason=HeldReason.NEEDS_MAPPING)
+
+
+def check_mapping(mapping: Mapping[str, str], *, header: Collection[str]) -> None:
+    """Raise UploadRefused when a header is not in the file, a field is not known, or no column is used at all."""
+    for column, field in mapping.items():
+        if column not in header:
+            raise UploadRefused(f"The file has no column {column!r}.", "unknown_column")
+        if field != IGNORE and field not in csv.MAPPABLE_FIELDS:
+            raise UploadRefused(f"There is no field {field!r}.", "unknown_field")
+    if not set(mapping.values()) - {IGNORE}:
+        raise UploadRefused("At least one column has to be used.", "empty_mapping")
+
+
+def confirm(job: ImportJob, *, row_ids: Collection[int] | None = None) -> None:
+    """Let the plan be carried out: for these rows of the job, or for all that were left selected."""
+    with _ready(job):
+        rows = ImportRow.objects.filter(job_id=job.pk)
+        if row_ids is not None:
+            chosen = _rows_of(job, row_ids)
+            rows.filter(decision__in=SELECTABLE).exclude(pk__in=chosen).update(selected=False)
+            rows.filter(decision__in=SELECTABLE, pk__in=chosen).update(selected=True)
+        _jobs(job).update(
+            state=State.CONFIRMED,
+            priority=Priority.PERSON,
+            processed=0,
+            cursor={},
+            attempts=0,
+            next_attempt_at=Now(),
+        )
+        ring(ImportJob.QUEUE)
+
+
+def select_rows(job: ImportJob, row_ids: Collection[int], is_selected: bool) -> int:
+    """Select or deselect rows of the preview; only those that would write something count. Returns their number."""
+    with _ready(job):
+        rows = ImportRow.objects.filter(pk__in=_rows_of(job, row_ids), decision__in=SELECTABLE)
+        return rows.update(selected=is_selected)
+
+
+def select_where(job: ImportJob, is_selected: bool, *, decision: str = "", reason: str = "") -> int:
+    """Select or deselect every row with this decision and reason, empty for any. Returns their number."""
+    with _ready(job):
+        rows = ImportRow.objects.filter(job_id=job.pk, decision__in=SELECTABLE).exclude(selected=is_selected)
+        wanted = {name: value for name, value in (("decision", decision), ("reason", reason)) if value}
+        return rows.filter(**wanted).update(selected=is_selected)
+
+
+def cancel(job: ImportJob) -> None:
+    """End the import; what it has already written stays."""
+    if not controls.cancel(_jobs(job)):
+        raise NotAllowed("The import has already ended.")
+
+
+def retry(job: ImportJob) -> None:
+    """Let a failed or cancelled import go on where it stopped."""
+    if not controls.retry(_jobs(job)):
+        raise NotAllowed("Only a failed or cancelled import can be retried.")
+
+
+def pause(job: ImportJob) -> None:
+    """Stop at the next page until `resume`."""
+    if not controls.pause(_jobs(job)):
+        raise NotAllowed("The import has ended or is waiting already.")
+
+
+def resume(job: ImportJob) -> None:
+    if not controls.resume(_jobs(job)):
+        raise NotAllowed("The import is not paused.")
+
+
+def _jobs(job: ImportJob) -> QuerySet[ImportJob]:
+    return ImportJob.objects.filter(pk=job.pk)
+
+
+@contextmanager
+def _locked(job: ImportJob) -> Iterator[ImportJob]:
+    with transaction.atomic():
+        yield ImportJob.objects.select_for_update(no_key=True).get(pk=job.pk)
+
+
+@contextmanager
+def _ready(job: ImportJob) -> Iterator[ImportJob]:
+    with _locked(job) as locked:
+        if locked.state != State.READY:
+            raise NotAllowed("The import is not waiting for a review.")
+        if locked.held_reason:
+            raise NotAllowed("The import is paused. Resume it first.")
+        yield locked
+
+
+def _rows_of(job: ImportJob, row_ids: Collection[int]) -> list[int]:
+    known = list(ImportRow.objects.filter(job_id=job.pk, pk__in=row_ids).values_list("pk", flat=True))
+    if len(known) != len(set(row_ids)):
+        raise NotAllowed("Some of these rows do not belong to the import.")
+    return known
+
+
+def _head(upload: File[bytes]) -> bytes:
+    if not upload.size:
+        raise UploadRefused("The file is empty.", "empty_file")
+    upload.seek(0)
+    head: bytes = upload.read(csv.HEAD_SIZE)
+    upload.seek(0)
+    return head
+
+
+def _check_size(upload: File[bytes], *, kind: str) -> None:
+    setting = LARGEST[Provider(kind)]
+    largest = getattr(settings, setting)
+    if upload.size > largest:
+        message = f"The file has {upload.size:,} bytes, more than {largest:,}. Split it, or raise {setting}."
+        raise UploadRefused(message, "too_large")
+
+
+def _needs_mapping(head: bytes, mapping: Mapping[str, str] | None) -> bool:
+    """Say whether a person has to assign the columns; raises UploadRefused for what cannot be read at all."""
+    try:
+        layout = csv.inspect(head)
+        limits().check_columns(len(layout.header))
+    except ReadError as error:
+        raise UploadRefused(str(error), error.code) from error
+    if mapping is not None:
+        check_mapping(mapping, header=layout.header)
+        return False
+    return layout.name == "unknown"

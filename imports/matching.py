@@ -1,0 +1,126 @@
+"""The match ladder: which contact an entry is, and by which rung."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Exists, OuterRef
+
+from contacts.matching import NameWords, name_words, names_agree
+from contacts.models import Contact, ContactEmail, ContactPhone, ExternalIdentity
+from imports.models import ImportJob, ImportRow
+from imports.reasons import Reason
+
+IDENTITY, EMAIL, PHONE = 0, 1, 2
+HOLDERS_TO_COMPARE = 50
+
+# Many people may share one address: those beyond the first 50 are not looked at.
+CANDIDATES = f"""
+    with page as materialized (
+        select position, external_id, parsed from {ImportRow._meta.db_table}
+        where job_id = %(job)s and position between %(first)s and %(last)s and decision = 'create'
+    )
+    select position, {IDENTITY} as rung, identity.contact_id
+    from page join {ExternalIdentity._meta.db_table} identity
+         on identity.owner_id = %(owner)s and identity.source = %(source)s and identity.account_key is null
+        and identity.external_id = page.external_id
+    where page.external_id <> ''
+    union
+    select position, {EMAIL}, holder.contact_id
+    from page, jsonb_to_recordset(parsed->'emails') as entry(normalized text), lateral (
+        select contact_id from {ContactEmail._meta.db_table} email
+        where email.owner_id = %(owner)s and email.normalized = entry.normalized and entry.normalized <> ''
+        order by contact_id limit {HOLDERS_TO_COMPARE}
+    ) holder
+    union
+    select position, {PHONE}, holder.contact_id
+    from page, jsonb_to_recordset(parsed->'phones') as entry(e164 text), lateral (
+        select contact_id from {ContactPhone._meta.db_table} phone
+        where phone.owner_id = %(owner)s and phone.e164 = entry.e164 and entry.e164 <> ''
+        order by contact_id limit {HOLDERS_TO_COMPARE}
+    ) holder
+    order by 1, 2, 3
+"""
+
+
+@dataclass
+class Candidates:
+    """The contacts that one row could be, for each rung that found any, oldest contact first."""
+
+    by_rung: dict[int, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(frozen=True)
+class Match:
+    """The contacts that a row may be, the best first, none for somebody new; and why."""
+
+    contact_ids: list[UUID]
+    reason: Reason
+    is_by_identity: bool = False
+
+
+def find_candidates(job: ImportJob, *, first: int, last: int) -> dict[int, Candidates]:
+    """Return, by position, the candidates of the rows from `first` to `last` that have any, by one statement."""
+    parameters: dict[str, Any] = {
+        "job": job.pk,
+        "owner": job.owner_id,
+        "source": job.provider,
+        "first": first,
+        "last": last,
+    }
+    found: dict[int, Candidates] = defaultdict(Candidates)
+    with connection.cursor() as cursor:
+        cursor.execute(CANDIDATES, parameters)
+        for position, rung, contact_id in cursor.fetchall():
+            found[position].by_rung[rung].append(contact_id)
+    return found
+
+
+def names_of(contact_ids: Collection[UUID]) -> dict[UUID, NameWords]:
+    """Return the name of each contact as words."""
+    shown_number = ContactPhone.objects.filter(contact_id=OuterRef("pk"), raw=OuterRef("display_name"))
+    contacts = Contact.objects.filter(pk__in=contact_ids).annotate(is_number=Exists(shown_number))
+    rows = contacts.values("pk", "display_name", "given_name", "family_name", "is_number")
+    return {
+        row["pk"]: name_words({**row, "phones": [{"raw": row["display_name"]}] if row["is_number"] else []})
+        for row in rows
+    }
+
+
+def choose(candidates: Candidates, *, words: NameWords, names: Mapping[UUID, NameWords], provider: str) -> Match:
+    """Take the highest rung that holds. E-mail and phone hold only for a contact whose name agrees with `words`."""
+    accepted = {
+        rung: [pk for pk in ids if pk in names and (rung == IDENTITY or names_agree(names[pk], words))]
+        for rung, ids in sorted(candidates.by_rung.items())
+    }
+    held = {rung: ids for rung, ids in accepted.items() if ids}
+    if not held:
+        return Match([], Reason.SHARED_ADDRESS)
+    rung, ids = next(iter(held.items()))
+    # Of several holders: whom the other rungs know too, whose name is the very same, who was there first.
+    ids.sort(key=lambda pk: (sum(pk in others for others in held.values()), names[pk] == words), reverse=True)
+    if any(ids[0] not in others for others in held.values()):
+        return Match(ids, Reason.CONFLICT, is_by_identity=rung == IDENTITY)
+    return Match(ids, _reason(rung, provider), is_by_identity=rung == IDENTITY)
+
+
+def _reason(rung: int, provider: str) -> Reason:
+    if rung == IDENTITY:
+        return Reason.VCARD_UID if provider == ImportJob.Provider.VCARD else Reason.EXTERNAL_IDENTITY
+    return Reason.EMAIL if rung == EMAIL else Reason.PHONE
+
+
+def rows_in_use(job: ImportJob, *, before: int, contact_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """Return the rows before `before` that were matched to these contacts."""
+    rows = ImportRow.objects.filter(
+        job=job,
+        position__lt=before,
+        contact_id__in=contact_ids,
+        decision__in=[ImportRow.Decision.UPDATE, ImportRow.Decision.UNCHANGED],
+    )
+    return [*map(dict, rows.values("position", "contact_id", "parsed", "photo", "external_id", "reason"))]

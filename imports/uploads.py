@@ -1,0 +1,55 @@
+"""The uploaded file of an import job: how it is recognised, kept and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from django.conf import settings
+
+from config.jobs.failures import PermanentFailure
+from contacts.models import UserProfile
+from imports.models import ImportJob
+from imports.readers import Limits, ReadRow, csv, vcard
+
+LARGEST = {
+    ImportJob.Provider.VCARD: "IMPORT_VCARD_MAX_BYTES",
+    ImportJob.Provider.CSV: "IMPORT_CSV_MAX_BYTES",
+}
+"""The setting with the size limit in bytes of each kind of file."""
+
+
+def read_upload(job: ImportJob) -> Iterator[ReadRow]:
+    """Yield the rows of the job's file from its cursor on; raises ReadError when the file cannot be read."""
+    try:
+        upload = job.upload.open("rb")
+    except FileNotFoundError:
+        raise PermanentFailure("The uploaded file is no longer there.", code="upload_gone") from None
+    place = {"offset": job.cursor.get("offset", 0), "position": job.cursor.get("position", 0)}
+    with upload:
+        stream = cast("BinaryIO", upload)
+        region = phone_region(job.owner_id)
+        if job.provider == ImportJob.Provider.VCARD:
+            yield from vcard.read(stream, region=region, limits=limits(), **place)
+        else:
+            yield from csv.read(stream, mapping=job.mapping or None, region=region, limits=limits(), **place)
+
+
+def read_layout(job: ImportJob) -> csv.CsvLayout:
+    """Return what the beginning of the job's CSV file tells; raises ReadError or FileNotFoundError."""
+    with job.upload.open("rb") as upload:
+        return csv.inspect(upload.read(csv.HEAD_SIZE))
+
+
+def limits() -> Limits:
+    return Limits(
+        max_rows=settings.IMPORT_MAX_ROWS,
+        max_columns=settings.IMPORT_MAX_COLUMNS,
+        max_photo_bytes=settings.PHOTO_MAX_BYTES,
+    )
+
+
+def phone_region(owner_id: int) -> str:
+    """Return the country of the owner's numbers without a prefix."""
+    profile = UserProfile.objects.filter(user_id=owner_id).first()
+    return (profile.phone_region if profile else "") or settings.DEFAULT_PHONE_REGION
