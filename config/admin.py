@@ -1,0 +1,121 @@
+"""The admin of users, groups and the machinery; for superusers, and what the system writes is read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_q.admin  # noqa: F401 (it registers its own admins, which are replaced below)
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django_q.models import Failure, OrmQ, Schedule, Success
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from config.jobs.models import JobAttempt, WorkerBeat
+from config.owned_admin import CappedPaginator, OwnedChangeList
+
+admin.site.index_title = "Home"
+
+for model in (User, Group, Schedule, Success, Failure, OrmQ):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+class SuperuserAdmin(ModelAdmin):
+    """Shared by all users, so only superusers come in, whatever permissions others were given."""
+
+    view_on_site = False
+    list_per_page = 25
+    list_max_show_all = 25
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    has_change_permission = has_delete_permission = has_view_permission
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+
+class MachineryAdmin(SuperuserAdmin):
+    """Rows that the system writes. Not even a superuser edits them: a schedule's function is code to be run."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    actions = None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return OwnedChangeList
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(SuperuserAdmin, DjangoUserAdmin):  # type: ignore[type-arg,misc]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active", "last_login"]
+
+
+@admin.register(Group)
+class GroupAdmin(SuperuserAdmin, DjangoGroupAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(MachineryAdmin):
+    list_display = ["name", "func", "schedule_type", "cron", "minutes", "next_run"]
+    search_fields = ["name", "func"]
+    fields = ["name", "func", "args", "schedule_type", "cron", "minutes", "repeats", "next_run", "task"]
+
+
+@admin.register(Success)
+class SuccessAdmin(MachineryAdmin):
+    list_display = ["name", "func", "started", "stopped", "attempt_count"]
+    search_fields = ["name", "func"]
+    fields = ["id", "name", "func", "started", "stopped", "attempt_count"]
+
+
+@admin.register(Failure)
+class FailureAdmin(MachineryAdmin):
+    list_display = ["name", "func", "started", "stopped", "attempt_count"]
+    search_fields = ["name", "func"]
+    fields = ["id", "name", "func", "started", "stopped", "attempt_count", "result"]
+
+
+@admin.register(OrmQ)
+class QueueAdmin(MachineryAdmin):
+    list_display = ["id", "key", "queued_task", "lock"]
+    fields = ["id", "key", "queued_task", "lock"]
+    readonly_fields = ["queued_task"]
+
+    @display(description="Task")
+    def queued_task(self, entry: OrmQ) -> str:
+        return str(entry.name())
+
+
+@admin.register(JobAttempt)
+class JobAttemptAdmin(MachineryAdmin):
+    list_display = ["id", "kind", "job_id", "outcome", "code", "started_at", "finished_at", "bytes"]
+    list_filter = ["kind", "outcome"]
+    ordering = ["-id"]
+
+
+@admin.register(WorkerBeat)
+class WorkerBeatAdmin(MachineryAdmin):
+    list_display = ["name", "beat_at"]

@@ -1,0 +1,84 @@
+"""The home page: how much there is, what is running, what waits for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from contacts.models import CommunicationEvent, Contact, Organization
+from imports.models import ImportJob
+from media_store.models import PhotoJob
+
+COUNTED_AT_MOST = 10_000
+RECENT = 5
+
+IMPORT_RUNNING = ("pending", "fetching", "fetched", "planning", "confirmed", "importing")
+PHOTO_WAITING = (PhotoJob.State.PENDING, PhotoJob.State.DOWNLOADING)
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Fill Unfold's home page with what the signed-in person may see."""
+    user = request.user
+    assert isinstance(user, User)  # noqa: S101 (admin_view lets nobody else in)
+    imports = (
+        ImportJob.objects.visible_to(user) if user.has_perm("imports.view_importjob") else ImportJob.objects.none()
+    )
+    context["counts"] = counts(user)
+    context["running"] = imports.filter(state__in=IMPORT_RUNNING, held_reason="")[:RECENT]
+    context["to_do"] = things_to_do(user, imports)
+    context["recent"] = recent_events(user)
+    return context
+
+
+def counts(user: User) -> list[dict[str, Any]]:
+    """Return title, number (text), link and tone of each figure that `user` may see."""
+    photos = PhotoJob.objects.visible_to(user)
+    figures: list[tuple[str, QuerySet[Any], str, str, str]] = [
+        ("Contacts", Contact.objects.visible_to(user), "contacts.contact", "", ""),
+        ("Organizations", Organization.objects.visible_to(user), "contacts.organization", "", ""),
+        ("Photos stored", photos.filter(state=PhotoJob.State.COMPLETED), "media_store.photojob", "completed", ""),
+        ("Photos waiting", photos.filter(state__in=PHOTO_WAITING), "media_store.photojob", "pending", ""),
+        ("Photos failed", photos.filter(state=PhotoJob.State.FAILED), "media_store.photojob", "failed", "bad"),
+    ]
+    return [_figure(*figure) for figure in figures if user.has_perm(figure[2].replace(".", ".view_"))]
+
+
+def _figure(title: str, rows: QuerySet[Any], model: str, state: str, tone: str) -> dict[str, Any]:
+    count = rows.order_by()[: COUNTED_AT_MOST + 1].count()
+    url = reverse(f"admin:{model.replace('.', '_')}_changelist")
+    return {
+        "title": title,
+        "number": f"{COUNTED_AT_MOST:,}+" if count > COUNTED_AT_MOST else f"{count:,}",
+        "url": f"{url}?state__exact={state}" if state else url,
+        "tone": tone if count else "",
+    }
+
+
+def things_to_do(user: User, imports: QuerySet[ImportJob]) -> list[dict[str, str]]:
+    """Return title, note and link of what cannot go on without a person."""
+    waiting = imports.filter(state=ImportJob.State.READY)[:RECENT]
+    unmapped = imports.filter(held_reason="needs_mapping")[:RECENT]
+    failed = imports.filter(state=ImportJob.State.FAILED)[:RECENT]
+    things = [
+        *(_thing(job, "Look at the preview and confirm.") for job in waiting),
+        *(_thing(job, "Say what the columns mean.") for job in unmapped),
+        *(_thing(job, job.last_error or "Failed.") for job in failed),
+    ]
+    if not things and user.has_perm("imports.add_importjob") and not Contact.objects.visible_to(user).exists():
+        upload = reverse("admin:imports_importjob_upload")
+        things = [{"title": "Import a file", "note": "vCard or CSV, from your phone or mail program.", "url": upload}]
+    return things
+
+
+def _thing(job: ImportJob, note: str) -> dict[str, str]:
+    return {"title": str(job), "note": note, "url": reverse("admin:imports_importjob_change", args=[job.pk])}
+
+
+def recent_events(user: User) -> QuerySet[CommunicationEvent]:
+    if not user.has_perm("contacts.view_contact"):
+        return CommunicationEvent.objects.none()
+    return CommunicationEvent.objects.visible_to(user).select_related("contact")[:RECENT]

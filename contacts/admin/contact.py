@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from config.owned_admin import OwnedAdmin, OwnedAutocompleteFilter, OwnedDropdownFilter
+from contacts.admin.filters import ArchivedFilter, HasPictureFilter, SourceFilter
+from contacts.admin.forms import ContactForm
+from contacts.admin.inlines import (
+    AddressInline,
+    EmailInline,
+    EventInline,
+    IdentityInline,
+    LinkInline,
+    PhoneInline,
+    PictureInline,
+)
+from contacts.admin.log import log_view
+from contacts.admin.profile import phone_region
+from contacts.admin.search import search_contacts
+from contacts.initials import color, initials
+from contacts.models import Contact
+from contacts.pictures import choose, image_url, with_pictures
+from contacts.registries import panels_for
+from contacts.relations import erase_contacts
+
+# What an import may write and a person may claim for themselves by editing it.
+LOCKABLE = (
+    "display_name",
+    "given_name",
+    "family_name",
+    "nickname",
+    "organization",
+    "title",
+    "department",
+    "birthday",
+    "notes",
+)
+
+
+@admin.register(Contact)
+class ContactAdmin(OwnedAdmin):
+    form = ContactForm
+    list_display = ["picture", "name", "company", "email", "phone", "labels", "last_fact", "sources"]
+    list_display_links = ["name"]
+    list_select_related = ["organization"]
+    sortable_by = ["name"]
+    search_fields = ["sort_name"]  # shows the box; `get_search_results` does the searching
+    search_help_text = "Name, e-mail, phone or organization"
+    list_filter = [
+        ("tags", OwnedDropdownFilter),
+        ("organization", OwnedAutocompleteFilter),
+        HasPictureFilter,
+        SourceFilter,
+        ArchivedFilter,
+    ]
+    autocomplete_fields = ["organization", "tags"]
+    fieldsets = [
+        (None, {"fields": ["display_name", ("given_name", "family_name"), ("organization", "title"), "tags", "notes"]}),
+        ("More", {"fields": [("nickname", "birthday"), "department", "from_import"]}),
+    ]
+    readonly_fields = ["from_import"]
+    inlines = [EmailInline, PhoneInline, AddressInline, LinkInline, EventInline, PictureInline, IdentityInline]
+    actions = ["archive", "unarchive"]
+    actions_detail = ["log"]
+    change_form_outer_before_template = "contacts/admin/contact_head.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        contacts = super().get_queryset(request)
+        if request.resolver_match and request.resolver_match.url_name == "contacts_contact_changelist":
+            return with_pictures(contacts).prefetch_related("emails", "phones", "tags", "identities")
+        return contacts
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        if not search_term.strip():
+            return queryset, False
+        region = phone_region(request.user)
+        return search_contacts(queryset, search_term, user=request.user, region=region), False
+
+    # --- Columns ------------------------------------------------------------------------------------------------------
+    @display(description="")
+    def picture(self, contact: Contact) -> SafeString:
+        return avatar(contact, size=36)
+
+    @display(description="Name", ordering="sort_name")
+    def name(self, contact: Contact) -> str:
+        return contact.display_name
+
+    @display(description="Organization")
+    def company(self, contact: Contact) -> str:
+        return contact.organization.name if contact.organization else ""
+
+    @display(description="E-mail")
+    def email(self, contact: Contact) -> str:
+        return primary(contact.emails.all(), "address")
+
+    @display(description="Phone")
+    def phone(self, contact: Contact) -> str:
+        return primary(contact.phones.all(), "raw")
+
+    @display(description="Tags")
+    def labels(self, contact: Contact) -> SafeString:
+        return render_to_string("contacts/admin/labels.html", {"labels": [tag.name for tag in contact.tags.all()]})
+
+    @display(description="Last fact")
+    def last_fact(self, contact: Contact) -> str:
+        return f"{timezone.localtime(contact.facts_at):%Y-%m-%d}" if contact.facts_at else ""
+
+    @display(description="Source")
+    def sources(self, contact: Contact) -> str:
+        return ", ".join(sorted({identity.source for identity in contact.identities.all()}))
+
+    @display(description="Also in the import")
+    def from_import(self, contact: Contact) -> SafeString:
+        return render_to_string("contacts/admin/extra.html", {"extra": contact.extra})
+
+    # --- The page of one contact --------------------------------------------------------------------------------------
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        contact = self.get_object(request, object_id)
+        if contact is not None and request.method == "GET":
+            chosen = choose(contact.pictures.select_related("photo_job"))
+            extra_context = {
+                **(extra_context or {}),
+                "contact": contact,
+                "avatar": avatar(contact, size=72),
+                "picture_reason": chosen.reason,
+                "panels": panels_for(contact, request),
+                "locked": [field_label(name) for name in contact.locked_fields],
+            }
+        page: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        return page
+
+    @action(
+        description="Log a note, call or meeting",
+        url_path="log",
+        icon="edit_note",
+        permissions=["change"],
+        variant=ActionVariant.PRIMARY,
+    )
+    def log(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return log_view(self, request, self.get_owned_or_404(request, object_id))
+
+    # --- Writing ------------------------------------------------------------------------------------------------------
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: Any) -> None:
+        """Lock the fields that this person has written against later imports."""
+        written = form.changed_data if change else [name for name in LOCKABLE if getattr(obj, name)]
+        obj.locked_fields = sorted({*obj.locked_fields, *(name for name in written if name in LOCKABLE)})
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        """An address or number changed by hand is a change of the contact too: a plan made before it is stale."""
+        super().save_related(request, form, formsets, change)
+        if form.has_changed() or any(formset.has_changed() for formset in formsets):
+            Contact.objects.filter(pk=form.instance.pk).update(updated_at=Now())
+
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
+        erase_contacts([obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        erase_contacts(list(queryset.order_by().values_list("pk", flat=True)))
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the contacts only: with them goes all that hangs on them, which may be thousands of lines."""
+        contacts = list(objs)
+        return [str(contact) for contact in contacts], {"contacts": len(contacts)}, set(), []
+
+    @admin.action(description="Archive", permissions=["change"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._set_archived(request, queryset.filter(archived_at=None), timezone.now())
+
+    @admin.action(description="Take back from the archive", permissions=["change"])
+    def unarchive(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        self._set_archived(request, queryset.exclude(archived_at=None), None)
+
+    def _set_archived(self, request: HttpRequest, contacts: QuerySet[Contact], at: Any) -> None:
+        with transaction.atomic():
+            count = Contact.objects.filter(pk__in=list(contacts.order_by().values_list("pk", flat=True))).update(
+                archived_at=at, updated_at=Now()
+            )
+        word = "contact" if count == 1 else "contacts"
+        messages.success(request, f"{count} {word} {'archived' if at else 'taken back'}.")
+
+
+def avatar(contact: Contact, *, size: int) -> SafeString:
+    """Return the stored picture, or the initials drawn without a request. `size` is in pixels."""
+    context = {
+        "url": image_url(contact),
+        "initials": initials(contact.display_name),
+        "color": color(contact.display_name),
+        "name": contact.display_name,
+        "size": size,
+    }
+    return render_to_string("contacts/admin/avatar.html", context)
+
+
+def primary(rows: Any, field: str) -> str:
+    """Return the value of the primary row, else of the first."""
+    ordered = sorted(rows, key=lambda row: (not row.is_primary, row.pk))
+    return str(getattr(ordered[0], field)) if ordered else ""
+
+
+def field_label(name: str) -> str:
+    return str(capfirst(Contact._meta.get_field(name).verbose_name)) if name in LOCKABLE else name  # type: ignore[union-attr]

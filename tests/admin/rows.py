@@ -1,0 +1,130 @@
+"""One row of every registered model, with the same text in every field that a stranger could have written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.db import models
+from django.utils import timezone
+from django_q.models import Failure, OrmQ, Schedule, Success
+
+from config.jobs.models import JobAttempt, WorkerBeat
+from config.members import GROUP
+from contacts.models import (
+    CommunicationEvent,
+    Contact,
+    ContactAddress,
+    ContactEmail,
+    ContactLink,
+    ContactPhone,
+    ContactPicture,
+    ExternalIdentity,
+    Organization,
+    Tag,
+    UserProfile,
+)
+from imports.models import ImportJob, ImportRow
+from media_store.models import PhotoJob
+from tests.factories import make_photo_job, make_user
+
+
+def make_member(username: str) -> User:
+    """Make a staff user with the rights of a member; the group is made again where a test has emptied the tables."""
+    for migration in ("contacts.migrations.0002_member_group", "imports.migrations.0003_member_group"):
+        import_module(migration).grant_to_members(apps, None)
+    user = make_user(username)
+    user.groups.add(Group.objects.get(name=GROUP))
+    return user
+
+
+def make_full_contact(owner: User, text: str) -> Contact:
+    """Make a contact with a row of everything that hangs on one, all saying `text`."""
+    organization = Organization.objects.create(owner=owner, name=text, domain=text)
+    contact = Contact.objects.create(
+        owner=owner,
+        display_name=text,
+        given_name=text,
+        family_name=text,
+        nickname=text,
+        sort_name=text.casefold(),
+        organization=organization,
+        title=text,
+        department=text,
+        notes=text,
+        extra={text: text},
+        facts_at=timezone.now(),
+    )
+    contact.tags.add(Tag.objects.create(owner=owner, name=text))
+    ContactEmail.objects.create(owner=owner, contact=contact, address=text, normalized=text.casefold(), label=text)
+    ContactPhone.objects.create(owner=owner, contact=contact, raw=text[:60], label=text[:60])
+    ContactAddress.objects.create(owner=owner, contact=contact, street=text, city=text, label=text[:60])
+    ContactLink.objects.create(owner=owner, contact=contact, kind="url", value=text, label=text[:60])
+    ExternalIdentity.objects.create(owner=owner, contact=contact, source="vcard", external_id=text)
+    ContactPicture.objects.create(owner=owner, contact=contact, source="vcard", photo_job=make_photo(owner, text))
+    CommunicationEvent.objects.create(
+        owner=owner,
+        contact=contact,
+        kind=CommunicationEvent.Kind.NOTE,
+        happened_at=timezone.now(),
+        external_id=text,
+        subject=text,
+        body=text,
+    )
+    return contact
+
+
+def make_photo(owner: User, text: str) -> PhotoJob:
+    return make_photo_job(owner, source_url=text, last_error=text, state=PhotoJob.State.FAILED, verdict="timeout")
+
+
+def make_import(owner: User, text: str, *, state: str = ImportJob.State.READY) -> ImportJob:
+    """Make an import with one row of each decision, all saying `text`."""
+    job = ImportJob.objects.create(
+        owner=owner, provider="vcard", state=state, upload_name=text, last_error=text, total=3, processed=3, invalid=1
+    )
+    parsed = {"display_name": text, "notes": text, "emails": [{"address": text, "label": text}], "problems": [text]}
+    changes = {"fields": {"title": {"old": text, "new": text}}, "tags": [text]}
+    contact = make_full_contact(owner, text + ".")
+    rows = [
+        ImportRow(job=job, position=1, decision="create", reason="new", parsed=parsed),
+        ImportRow(
+            job=job, position=2, decision="update", reason="email", parsed=parsed, changes=changes, contact=contact
+        ),
+        ImportRow(
+            job=job, position=3, decision="invalid", reason="broken_card", raw=text, error=text, outcome="invalid"
+        ),
+    ]
+    ImportRow.objects.bulk_create(rows)
+    return job
+
+
+# Every registered model has an entry; a new one fails the tests of isolation and escaping until it is written here.
+MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
+    Contact: make_full_contact,
+    Organization: lambda owner, text: Organization.objects.create(owner=owner, name=text + "!", domain=text),
+    Tag: lambda owner, text: Tag.objects.create(owner=owner, name=text + "!"),
+    UserProfile: lambda owner, text: UserProfile.objects.create(user=owner, time_zone="UTC"),
+    ImportJob: make_import,
+    PhotoJob: make_photo,
+    User: lambda owner, text: make_user(first_name=text, last_name=text),
+    Group: lambda owner, text: Group.objects.create(name=text),
+    Schedule: lambda owner, text: Schedule.objects.create(name=text, func="builtins.print", cron=""),
+    Success: lambda owner, text: _task(Success, text, is_success=True),
+    Failure: lambda owner, text: _task(Failure, text, is_success=False),
+    OrmQ: lambda owner, text: OrmQ.objects.create(key="kith", payload=text, lock=timezone.now()),
+    JobAttempt: lambda owner, text: JobAttempt.objects.create(
+        kind=text[:40], job_id=1, outcome="failed", code=text[:40]
+    ),
+    WorkerBeat: lambda owner, text: WorkerBeat.objects.create(name=text[:100], beat_at=timezone.now()),
+}
+
+
+def _task(model: type[models.Model], text: str, *, is_success: bool) -> Any:
+    now = timezone.now()
+    return model._default_manager.create(
+        id=f"{is_success}", name=text[:100], func=text, started=now, stopped=now, success=is_success, result=text
+    )
