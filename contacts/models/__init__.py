@@ -9,7 +9,10 @@ from contacts.models.contact import (
     ExternalIdentity,
     Tag,
 )
+from contacts.models.deal import Deal, DealStage, DealStay
+from contacts.models.duplicate import DuplicateScan, DuplicateSuggestion, MergeRecord
 from contacts.models.event import CommunicationEvent
+from contacts.models.hand_edit import HandEdit
 from contacts.models.organization import Organization, UserProfile
 from contacts.models.picture import ContactPicture
 
@@ -21,7 +24,14 @@ __all__ = [
     "ContactLink",
     "ContactPhone",
     "ContactPicture",
+    "Deal",
+    "DealStage",
+    "DealStay",
+    "DuplicateScan",
+    "DuplicateSuggestion",
     "ExternalIdentity",
+    "HandEdit",
+    "MergeRecord",
     "Organization",
     "Tag",
     "UserProfile",

@@ -9,7 +9,6 @@ from contacts.identifiers import uuid7
 from contacts.models.organization import Organization
 from contacts.models.owned import OwnedModel
 
-
 NAME_WORDS = SearchVector("sort_name", config="simple")
 
 

@@ -40,7 +40,13 @@ class CommunicationEvent(OwnedModel):
         help_text="What a person wrote down; never mail text.",
     )
     automated = models.BooleanField(default=False, db_default=False)
-    rating = models.SmallIntegerField(null=True, blank=True)
+    rating = models.DecimalField(
+        max_digits=3,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="How it went, by the owner's own judgement: -1 (badly) to 1 (well).",
+    )
     answered_at = models.DateTimeField(null=True, blank=True)
     answer_seconds = models.PositiveIntegerField(null=True, blank=True)
 
@@ -50,7 +56,11 @@ class CommunicationEvent(OwnedModel):
             models.UniqueConstraint(
                 fields=["source", "external_id", "contact"],
                 name="communicationevent_once",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rating__isnull=True) | models.Q(rating__gte=-1, rating__lte=1),
+                name="communicationevent_rating",
+            ),
         ]
         indexes = [
             models.Index(fields=["contact", "-happened_at"], name="communicationevent_timeline"),

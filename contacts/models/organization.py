@@ -2,8 +2,26 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 
 from contacts.models.owned import OwnedModel
+from media_store.fields import OptimizedImageField
+
+
+def logo_name(organization: Organization, filename: str) -> str:
+    return f"o{organization.owner_id}/logos/{filename}"
+
+
+def logo_address(organization: Organization) -> str:
+    return reverse("organization-logo", args=[organization.pk])
+
+
+def photo_name(profile: UserProfile, filename: str) -> str:
+    return f"o{profile.user_id}/profiles/{filename}"
+
+
+def photo_address(profile: UserProfile) -> str:
+    return reverse("user-profile-photo", args=[profile.user_id])
 
 
 class Organization(OwnedModel):
@@ -11,6 +29,7 @@ class Organization(OwnedModel):
 
     name = models.CharField(max_length=200)
     domain = models.CharField(max_length=253, blank=True, default="", db_default="")
+    logo = OptimizedImageField(upload_to=logo_name, address=logo_address, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["name"]
@@ -28,6 +47,9 @@ class UserProfile(models.Model):
         models.CASCADE,
         related_name="profile",
         primary_key=True,
+    )
+    photo = OptimizedImageField(
+        upload_to=photo_name, address=photo_address, is_square=True, blank=True, default="", db_default=""
     )
     time_zone = models.CharField(max_length=60, default="UTC", db_default="UTC")
     phone_region = models.CharField(
