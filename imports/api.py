@@ -14,8 +14,8 @@ from ninja import File, Form, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import Field
 
-from imports import lifecycle
-from imports.export import failed_rows_csv
+from imports import deciding, lifecycle
+from imports.export import failed_rows_answer
 from imports.lifecycle import UploadRefused
 from imports.models import ImportJob, ImportRow
 from imports.progress import status, with_first_start
@@ -70,9 +70,35 @@ class Preview(Schema):
     items: list[PreviewRow]
 
 
+class UndoneRow(Schema):
+    id: int
+    position: int
+    outcome: str
+    undo: str
+    reason: str
+    reason_text: str
+    contact_id: str | None
+
+
+class Undone(Schema):
+    total: int
+    counts: dict[str, int]
+    items: list[UndoneRow]
+
+
 class Confirmation(Schema):
     row_ids: list[int] | None = None
     import_all: bool = False
+
+
+class RowDecision(Schema):
+    row_ids: list[int]
+    how: deciding.How = Field(description="create: a contact of its own. merge: into the contact that it matches best.")
+
+
+class Decided(Schema):
+    decided: int = Field(description="How many of the rows will be imported; the others stay as they are.")
+    job: JobStatus
 
 
 class Problem(Schema):
@@ -171,6 +197,35 @@ def retry(request: HttpRequest, job_id: int) -> dict[str, Any]:
     return _status(_job(request, job_id))
 
 
+@router.post("jobs/{int:job_id}/rows", response={200: Decided, **PROBLEMS})
+def decide(request: HttpRequest, job_id: int, body: RowDecision) -> dict[str, Any]:
+    """Import rows after all that the plan leaves out or matches otherwise, before or after the confirmation."""
+    job = _job(request, job_id)
+    number = deciding.decide_rows(job, body.row_ids, body.how)
+    return {"decided": number, "job": _status(_job(request, job_id))}
+
+
+@router.post("jobs/{int:job_id}/undo", response={200: JobStatus, **PROBLEMS})
+def undo(request: HttpRequest, job_id: int) -> dict[str, Any]:
+    """Take back what an import wrote, where nobody has changed it since."""
+    lifecycle.undo(_job(request, job_id))
+    return _status(_job(request, job_id))
+
+
+@router.get("jobs/{int:job_id}/undone", response={200: Undone, 404: Problem})
+def undone(
+    request: HttpRequest, job_id: int, limit: Limit = 50, offset: Offset = 0, undo: str | None = None
+) -> dict[str, Any]:
+    """Show what undoing an import did to each row: reversed, kept or errored, and why."""
+    job = _job(request, job_id)
+    rows = ImportRow.objects.filter(job=job).exclude(undo="")
+    if undo:
+        rows = rows.filter(undo=undo)
+    page = rows.order_by("position")[offset : offset + limit]
+    counts = {bucket: getattr(job, bucket) for bucket in ImportRow.Undo.values}
+    return {"total": rows.count(), "counts": counts, "items": [_undone_row(row) for row in page]}
+
+
 @router.post("jobs/{int:job_id}/pause", response={200: JobStatus, **PROBLEMS})
 def pause(request: HttpRequest, job_id: int) -> dict[str, Any]:
     """Stop an import at its next page."""
@@ -188,9 +243,7 @@ def resume(request: HttpRequest, job_id: int) -> dict[str, Any]:
 @router.get("jobs/{int:job_id}/failed.csv")
 def failed_csv(request: HttpRequest, job_id: int) -> StreamingHttpResponse:
     """Download the rows that failed or are invalid, with the reasons."""
-    job = _job(request, job_id)
-    headers = {"Content-Disposition": f'attachment; filename="import-{job.pk}-failed.csv"'}
-    return StreamingHttpResponse(failed_rows_csv(job), content_type="text/csv; charset=utf-8", headers=headers)
+    return failed_rows_answer(_job(request, job_id))
 
 
 def _jobs(request: HttpRequest) -> QuerySet[ImportJob]:
@@ -232,4 +285,16 @@ def _preview_row(row: ImportRow) -> dict[str, Any]:
         "joined_to": row.joined_to,
         "contact": row.parsed,
         "changes": row.changes or {},
+    }
+
+
+def _undone_row(row: ImportRow) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "position": row.position,
+        "outcome": row.outcome,
+        "undo": row.undo,
+        "reason": row.undo_reason,
+        "reason_text": row.error or sentence_of(row.undo_reason),
+        "contact_id": str(row.contact_id) if row.contact_id else None,
     }

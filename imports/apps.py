@@ -8,10 +8,16 @@ class ImportsConfig(AppConfig):
     verbose_name = "Imports"
 
     def ready(self) -> None:
+        from django.db.models import Q
+
         from config.jobs.draining import Queue, register
-        from imports import relations
-        from imports.models import ImportJob
+        from contacts.registries import register_origins
+        from imports import provenance, relations
+        from imports.models import ImportJob, ImportRow
         from imports.running import run_import_jobs
+        from media_store.references import register_reference
 
         register(Queue("imports", ImportJob, run_import_jobs))
         relations.register()
+        register_origins(provenance.origins)
+        register_reference(ImportRow, "photo", condition=Q(photo__startswith="o"))

@@ -16,36 +16,50 @@ from contacts.models import (
     Organization,
     Tag,
 )
-from imports.models import ImportRow
+from imports.models import ImportRow, MadeByImport
 
 ROWS = ImportRow._meta.db_table
 TAGGINGS = Contact.tags.through._meta.db_table
 
+# Some rows may be executed later than the others (imports.deciding): then only these are looked at.
+NOW = "(%(positions)s::integer[] is null or row.position = any(%(positions)s::integer[]))"
 CHUNK = "row.job_id = %(job)s and row.position between %(first)s and %(last)s and row.selected and row.outcome = ''"
 TO_CREATE = f"{CHUNK} and row.decision = 'create'"
 
-# Names in one order, so that two imports of one owner cannot wait for each other in a circle.
-ORGANIZATIONS = f"""
-    insert into {Organization._meta.db_table} (owner_id, name)
-    select distinct %(owner)s::bigint, name from (
+
+def _making(table: str, kind: str, names: str) -> str:
+    """Return an insert of the names that the owner has not yet; what was made is noted, so that it can be undone."""
+    # Names in one order, so that two imports of one owner cannot wait for each other in a circle.
+    return f"""
+        with made as (
+            insert into {table} (owner_id, name)
+            select distinct %(owner)s::bigint, name from ({names}) named where name <> '' order by name
+            on conflict do nothing returning id
+        )
+        insert into {MadeByImport._meta.db_table} (job_id, kind, made_id)
+        select %(job)s, '{kind}', id from made
+    """
+
+
+ORGANIZATIONS = _making(
+    Organization._meta.db_table,
+    MadeByImport.Kind.ORGANIZATION,
+    f"""
         select row.parsed->>'organization' as name from {ROWS} row where {TO_CREATE}
         union all
         select row.changes->'fields'->'organization'->>'new' from {ROWS} row where {CHUNK} and row.decision = 'update'
-    ) named
-    where name <> '' order by name
-    on conflict do nothing
-"""
+    """,
+)
 
-TAGS = f"""
-    insert into {Tag._meta.db_table} (owner_id, name)
-    select distinct %(owner)s::bigint, name from (
+TAGS = _making(
+    Tag._meta.db_table,
+    MadeByImport.Kind.TAG,
+    f"""
         select jsonb_array_elements_text(row.parsed->'tags') as name from {ROWS} row where {TO_CREATE}
         union all
         select jsonb_array_elements_text(row.changes->'tags') from {ROWS} row where {CHUNK} and row.decision = 'update'
-    ) named
-    order by name
-    on conflict do nothing
-"""
+    """,
+)
 
 CONTACTS = f"""
     insert into {Contact._meta.db_table} (

@@ -17,7 +17,7 @@ from config.jobs.models import Priority
 from config.jobs.settling import Settlement, completed, progressed, settle
 from contacts.models import Contact, ContactEmail, ContactPhone, ExternalIdentity
 from imports import creating, picturing, updating
-from imports.creating import CHUNK, ROWS, TO_CREATE
+from imports.creating import CHUNK, NOW, ROWS, TO_CREATE
 from imports.models import ImportJob, ImportRow
 from imports.reasons import Reason
 from imports.turns import let_others_go, must_wait_to_write, waiting
@@ -97,7 +97,8 @@ NEEDED = f"""
 """
 
 COUNT = f"""
-    select outcome, count(*) from {ROWS} where job_id = %(job)s and position between %(first)s and %(last)s group by 1
+    select row.outcome, count(*) from {ROWS} row
+    where row.job_id = %(job)s and row.position between %(first)s and %(last)s and {NOW} group by 1
 """
 
 FAIL_ROW = f"""
@@ -116,6 +117,7 @@ def execute(job: ImportJob, budget: Budget) -> list[Settlement]:
     while done < job.total:
         last = min(done + CHUNK_ROWS, job.total)
         with fenced(job):
+            _find_rows(job, first=done + 1, last=last)
             _run_chunk(job, first=done + 1, last=last)
             _save_counters(job, first=done + 1, last=last)
         done = last
@@ -125,6 +127,14 @@ def execute(job: ImportJob, budget: Budget) -> list[Settlement]:
         ImportJob.objects.filter(pk=job.pk).update(cursor={}, processed=job.total)
         let_others_go(job)
         return settle([completed(job)])
+
+
+def _find_rows(job: ImportJob, *, first: int, last: int) -> None:
+    """When only some rows of an import that has ended are to be executed, find those of this chunk."""
+    if not job.cursor.get("is_later"):
+        return
+    rows = ImportRow.objects.filter(job=job, position__gte=first, position__lte=last, outcome="")
+    job.cursor["positions"] = list(rows.values_list("position", flat=True))
 
 
 def _refuse_newcomers(job: ImportJob, *, first: int) -> None:
@@ -145,6 +155,7 @@ def _parameters(job: ImportJob, *, first: int, last: int) -> dict[str, Any]:
         "last": last,
         "priority": Priority.NORMAL,
         "changed_since": Reason.CHANGED_SINCE.sentence,
+        "positions": job.cursor.get("positions"),
     }
 
 
@@ -187,15 +198,16 @@ def _fail_row(job: ImportJob, *, position: int, error: Exception) -> None:
     log.warning("import_row_refused", job=job.pk, position=position, error=type(error).__name__)
     message = f"{Reason.DATABASE_ERROR.sentence} {str(error).splitlines()[0]}"
     with connection.cursor() as cursor:
-        cursor.execute(FAIL_ROW, {"job": job.pk, "first": position, "last": position, "error": message[:500]})
+        cursor.execute(FAIL_ROW, {**_parameters(job, first=position, last=position), "error": message[:500]})
 
 
 def _save_counters(job: ImportJob, *, first: int, last: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, {"job": job.pk, "first": first, "last": last})
+        cursor.execute(COUNT, _parameters(job, first=first, last=last))
         counts = dict(cursor.fetchall())
+    is_later = {"is_later": True} if job.cursor.get("is_later") else {}
     ImportJob.objects.filter(pk=job.pk).update(
-        cursor={"position": last},
+        cursor={**is_later, "position": last},
         processed=last,
         crashes=0,
         **{str(outcome): F(str(outcome)) + counts.get(outcome, 0) for outcome in COUNTERS},

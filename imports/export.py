@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 
 from django.db.models import Q, QuerySet
+from django.http import StreamingHttpResponse
 
+from contacts.exporting.cells import safe_cell
 from imports.models import ImportJob, ImportRow
 from imports.readers import ReadError
 from imports.reasons import sentence_of
-from imports.uploads import read_layout
-
-EXPLANATION = ("Reason code", "Reason")
-CARD = ("Entry", "Card")
-
-# What a spreadsheet would take for a formula, also in full-width form or behind a control character.
-FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+from imports.uploads import CARD, EXPLANATION, read_layout
 
 
 def failed_rows(job: ImportJob) -> QuerySet[ImportRow]:
@@ -36,9 +31,13 @@ def failed_rows_csv(job: ImportJob) -> Iterator[str]:
         yield _line([*cells, row.reason, row.error or sentence_of(row.reason)])
 
 
-def safe_cell(value: str) -> str:
-    """Return `value` so that no spreadsheet runs it as a formula."""
-    return f"'{value}" if FORMULA.match(value) else value
+def failed_rows_answer(job: ImportJob) -> StreamingHttpResponse:
+    """Answer with `failed_rows_csv` as a download that no browser opens and no proxy keeps."""
+    response = StreamingHttpResponse(failed_rows_csv(job), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="import-{job.pk}-failed.csv"'
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _original(job: ImportJob) -> tuple[list[str], str | None]:

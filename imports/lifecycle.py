@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -18,17 +18,24 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from config import audit
 from config.jobs import controls
 from config.jobs.bell import ring
 from config.jobs.models import HeldReason, Priority
+from imports import presets
 from imports.models import ImportJob, ImportRow
 from imports.readers import ReadError, csv, sniff
-from imports.uploads import LARGEST, limits, read_layout
+from imports.uploads import LARGEST, is_failed_cards, limits, read_layout
 
 Provider, State, Decision = ImportJob.Provider, ImportJob.State, ImportRow.Decision
 
 SELECTABLE = (Decision.CREATE, Decision.UPDATE)
+WRITTEN = (ImportRow.Outcome.CREATED, ImportRow.Outcome.UPDATED)
 IGNORE = "ignore"
+FAILED_CARDS = (
+    "This lists vCards that failed, as text to look at. Put the repaired text of the column “Card” into a file that "
+    "ends in .vcf, and import that."
+)
 
 
 class UploadRefused(Exception):
@@ -56,7 +63,7 @@ def start_upload(
     """Keep the file and queue its import; raises UploadRefused, then nothing was kept.
 
     `provider` is vcard or csv, by default what the content says. A CSV file of no known layout gives a job that is
-    held until `set_mapping`, unless `mapping` (header -> field) comes with it.
+    held until `set_mapping`, unless `mapping` (header -> field) comes with it or a preset knows the columns.
     """
     upload: File[bytes] = file if isinstance(file, File) else File(file, name=name)
     head = _head(upload)
@@ -64,7 +71,13 @@ def start_upload(
     if kind not in LARGEST:
         raise UploadRefused("This is neither a vCard nor a CSV file.", "not_recognised")
     _check_size(upload, kind=kind)
-    is_held = kind == Provider.CSV and _needs_mapping(head, mapping)
+    layout = _layout(head) if kind == Provider.CSV else None
+    preset = presets.find(owner.pk, layout) if layout and layout.name == "unknown" and mapping is None else None
+    if layout and preset:
+        mapping = presets.apply(preset, layout.header)
+    elif layout and mapping is not None:
+        check_mapping(mapping, header=layout.header)
+    is_held = layout is not None and layout.name == "unknown" and mapping is None
     with transaction.atomic():
         stored = default_storage.save(f"o{owner.pk}/uploads/{secrets.token_hex(16)}", upload)
         job = ImportJob.objects.create(
@@ -85,17 +98,32 @@ def start_upload(
 
 
 def set_mapping(job: ImportJob, mapping: Mapping[str, str]) -> None:
-    """Say which column (header) is which field, and let the job go on."""
-    with _locked(job) as locked:
-        if locked.provider != Provider.CSV or locked.state != State.PENDING or locked.total:
-            raise NotAllowed("Columns can be assigned only before a CSV file is read.")
+    """Say which column (header) is which field, and let the job go on; a file that was read already is read again.
+
+    The mapping is remembered for the owner's next file with the same columns.
+    """
+    with locked_job(job) as locked:
+        if not can_be_mapped(locked):
+            raise NotAllowed("Columns can be assigned only before a CSV file is imported.")
+        layout = read_layout(locked)
         try:
-            check_mapping(mapping, header=read_layout(locked).header)
+            check_mapping(mapping, header=layout.header)
         except UploadRefused as error:
             raise NotAllowed(str(error)) from error
+        presets.remember(locked.owner_id, layout, mapping, name=locked.upload_name)
         _jobs(job).update(mapping=dict(mapping))
+        if locked.state == State.READY:
+            ImportRow.objects.filter(job_id=job.pk).delete()
+            _jobs(job).update(state=State.PENDING, total=0, planned_at=None, **afresh())
+            ring(ImportJob.QUEUE)
         if locked.held_reason == HeldReason.NEEDS_MAPPING:
             controls.resume(_jobs(job), reason=HeldReason.NEEDS_MAPPING)
+
+
+def can_be_mapped(job: ImportJob) -> bool:
+    """Say whether the columns of the job's file can still be assigned: until it is confirmed."""
+    is_unread = job.state == State.PENDING and not job.total
+    return job.provider == Provider.CSV and (is_unread or (job.state == State.READY and not job.held_reason))
 
 
 def check_mapping(mapping: Mapping[str, str], *, header: Collection[str]) -> None:
@@ -117,14 +145,8 @@ def confirm(job: ImportJob, *, row_ids: Collection[int] | None = None) -> None:
             chosen = _rows_of(job, row_ids)
             rows.filter(decision__in=SELECTABLE).exclude(pk__in=chosen).update(selected=False)
             rows.filter(decision__in=SELECTABLE, pk__in=chosen).update(selected=True)
-        _jobs(job).update(
-            state=State.CONFIRMED,
-            priority=Priority.PERSON,
-            processed=0,
-            cursor={},
-            attempts=0,
-            next_attempt_at=Now(),
-        )
+        _jobs(job).update(state=State.CONFIRMED, **afresh())
+        audit.record(audit.Verb.CONFIRMED, ImportJob, owner_id=job.owner_id, object_id=job.pk)
         ring(ImportJob.QUEUE)
 
 
@@ -155,6 +177,32 @@ def retry(job: ImportJob) -> None:
         raise NotAllowed("Only a failed or cancelled import can be retried.")
 
 
+def undo(job: ImportJob) -> None:
+    """Take back what the import wrote, where nobody has changed it since; goes on where an interrupted one stopped."""
+    with locked_job(job) as locked:
+        if locked.state == State.UNDONE:
+            raise NotAllowed("The import is undone already; there is nothing more to do.")
+        if locked.state in (State.UNDO_REQUESTED, State.UNDOING):
+            raise NotAllowed("The import is being undone already.")
+        if locked.state not in (State.COMPLETED, State.FAILED, State.CANCELLED):
+            raise NotAllowed("Only an import that has ended can be undone.")
+        if locked.resume_state == State.UNDO_REQUESTED:
+            controls.retry(_jobs(job))
+            return
+        if not ImportRow.objects.filter(job_id=job.pk, outcome__in=WRITTEN).exists():
+            raise NotAllowed("The import has written nothing that could be undone.")
+        _jobs(job).update(
+            state=State.UNDO_REQUESTED,
+            resume_state="",
+            finished_at=None,
+            last_error="",
+            error_code="",
+            **afresh(),
+        )
+        audit.record(audit.Verb.UNDONE, ImportJob, owner_id=job.owner_id, object_id=job.pk)
+        ring(ImportJob.QUEUE)
+
+
 def pause(job: ImportJob) -> None:
     """Stop at the next page until `resume`."""
     if not controls.pause(_jobs(job)):
@@ -166,19 +214,32 @@ def resume(job: ImportJob) -> None:
         raise NotAllowed("The import is not paused.")
 
 
+def afresh() -> dict[str, Any]:
+    """Return the columns of a job that begins a step which a person waits for."""
+    return {
+        "priority": Priority.PERSON,
+        "processed": 0,
+        "cursor": {},
+        "attempts": 0,
+        "crashes": 0,
+        "next_attempt_at": Now(),
+    }
+
+
 def _jobs(job: ImportJob) -> QuerySet[ImportJob]:
     return ImportJob.objects.filter(pk=job.pk)
 
 
 @contextmanager
-def _locked(job: ImportJob) -> Iterator[ImportJob]:
+def locked_job(job: ImportJob) -> Iterator[ImportJob]:
+    """Open a transaction and give the job as it is now; nobody else changes it until the end."""
     with transaction.atomic():
         yield ImportJob.objects.select_for_update(no_key=True).get(pk=job.pk)
 
 
 @contextmanager
 def _ready(job: ImportJob) -> Iterator[ImportJob]:
-    with _locked(job) as locked:
+    with locked_job(job) as locked:
         if locked.state != State.READY:
             raise NotAllowed("The import is not waiting for a review.")
         if locked.held_reason:
@@ -210,14 +271,13 @@ def _check_size(upload: File[bytes], *, kind: str) -> None:
         raise UploadRefused(message, "too_large")
 
 
-def _needs_mapping(head: bytes, mapping: Mapping[str, str] | None) -> bool:
-    """Say whether a person has to assign the columns; raises UploadRefused for what cannot be read at all."""
+def _layout(head: bytes) -> csv.CsvLayout:
+    """Return what the beginning of a CSV file tells; raises UploadRefused for what cannot be read at all."""
     try:
         layout = csv.inspect(head)
         limits().check_columns(len(layout.header))
     except ReadError as error:
         raise UploadRefused(str(error), error.code) from error
-    if mapping is not None:
-        check_mapping(mapping, header=layout.header)
-        return False
-    return layout.name == "unknown"
+    if is_failed_cards(layout.header):
+        raise UploadRefused(FAILED_CARDS, "failed_cards")
+    return layout

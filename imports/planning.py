@@ -130,8 +130,8 @@ def _plan_page(job: ImportJob, *, first: int, last: int) -> None:
         match = choose(candidates[position], words=words, names=names, provider=job.provider)
         matched.append((Planned(position, parsed, photo, external_id), match))
     planned = _share_contacts(job, matched, first=first)
-    _compare_all(job, planned)
-    _write(job, planned)
+    compare_all(job, planned)
+    write_plan(job, planned)
 
 
 def _share_contacts(job: ImportJob, matched: list[tuple[Planned, Match]], *, first: int) -> list[Planned]:
@@ -168,7 +168,8 @@ def _share_contacts(job: ImportJob, matched: list[tuple[Planned, Match]], *, fir
     return list(touched.values())
 
 
-def _compare_all(job: ImportJob, planned: list[Planned]) -> None:
+def compare_all(job: ImportJob, planned: list[Planned]) -> None:
+    """Decide for each row that has a contact what importing it changes there, if anything."""
     matched = [row for row in planned if row.contact_id is not None]
     current = load_current(
         job,
@@ -184,7 +185,8 @@ def _compare_all(job: ImportJob, planned: list[Planned]) -> None:
         row.changes, row.seen_at = changes or None, beside.updated_at
 
 
-def _write(job: ImportJob, planned: list[Planned]) -> None:
+def write_plan(job: ImportJob, planned: list[Planned]) -> None:
+    """Store what was decided, by one statement."""
     columns = [list(column) for column in zip(*(row.columns() for row in planned), strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(DECIDE, [*columns, job.pk])

@@ -22,6 +22,9 @@ SHARES: dict[str, tuple[int, int]] = {
     State.CONFIRMED: (50, 100),
     State.IMPORTING: (50, 100),
     State.COMPLETED: (100, 100),
+    State.UNDO_REQUESTED: (0, 100),
+    State.UNDOING: (0, 100),
+    State.UNDONE: (100, 100),
 }
 """The part of the whole, in percent, that each step begins and ends at."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """A code of at most 30 characters, `ImportRow.reason`."""
+    """A code of at most 30 characters: `ImportRow.reason`, and from ALREADY_GONE on `ImportRow.undo_reason`."""
 
     EMPTY_ROW = "empty_row"
     NO_NAME_OR_ADDRESS = "no_name_or_address"
@@ -27,6 +27,13 @@ class Reason(StrEnum):
     DESELECTED = "deselected"
     CHANGED_SINCE = "changed_since"
     DATABASE_ERROR = "database_error"
+
+    ALREADY_GONE = "already_gone"
+    EDITED = "edited"
+    LATER_IMPORT = "later_import"
+    BY_HAND = "by_hand"
+    PICTURE_CHOSEN = "picture_chosen"
+    MERGED = "merged"
 
     @property
     def sentence(self) -> str:
@@ -53,6 +60,12 @@ SENTENCES = {
     Reason.DESELECTED: "It was not selected.",
     Reason.CHANGED_SINCE: "The contact was changed, added or deleted after the preview. Import the file again.",
     Reason.DATABASE_ERROR: "The database refused the values.",
+    Reason.ALREADY_GONE: "The contact was deleted before.",
+    Reason.EDITED: "It is no longer what the import wrote: something was changed, added or removed since.",
+    Reason.LATER_IMPORT: "A later import wrote to the same contact.",
+    Reason.BY_HAND: "Something hangs on the contact that a person wrote: a note, a call, a deal or a reminder.",
+    Reason.PICTURE_CHOSEN: "A person uploaded, pinned or blocked a picture of the contact, or it has another one now.",
+    Reason.MERGED: "The contact was merged with another one since.",
 }
 
 

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
+from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from contacts.registries import ContactIds, ContactRelation, register_relation
 from imports.models import ImportRow
 from media_store.models import StoredFile
 
+# What an import wrote to one of two merged contacts can no longer be told from what the other one had: undoing it
+# leaves such a contact alone.
+MARK = f"""
+    update {ImportRow._meta.db_table} row set before = coalesce(row.before, '{{}}') || '{{"merged": true}}'
+    where row.contact_id = any(%(contacts)s)
+"""
+UNMARK = f"""
+    update {ImportRow._meta.db_table} row set before = nullif(row.before - 'merged', '{{}}')
+    where row.contact_id = any(%(contacts)s) and row.before ? 'merged'
+"""
+
 
 def register() -> None:
     """Enter the relation; called from ImportsConfig.ready."""
-    register_relation(ContactRelation(model=ImportRow, field="contact", merge=merge, erase=erase))
+    relation = ContactRelation(model=ImportRow, field="contact", erase=erase, merged=mark, unmerged=unmark)
+    register_relation(relation)
 
 
-def merge(loser_ids: ContactIds, survivor_id: UUID) -> None:
-    ImportRow.objects.filter(contact_id__in=loser_ids).update(contact_id=survivor_id)
+def mark(contact_ids: ContactIds) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(MARK, {"contacts": list(contact_ids)})
+
+
+def unmark(contact_ids: ContactIds) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(UNMARK, {"contacts": list(contact_ids)})
 
 
 def erase(contact_ids: ContactIds) -> None:

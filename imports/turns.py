@@ -18,7 +18,7 @@ from imports.models import ImportJob
 State = ImportJob.State
 
 TURN_SECONDS = 10
-WRITING = Q(state__in=[State.CONFIRMED, State.IMPORTING])
+WRITING = Q(state__in=[State.CONFIRMED, State.IMPORTING, State.UNDO_REQUESTED, State.UNDOING])
 ABOUT_TO_WRITE = WRITING | Q(state__in=[State.FETCHED, State.PLANNING], has_preview=False)
 
 
@@ -30,8 +30,9 @@ def must_wait_to_plan(job: ImportJob) -> bool:
 
 
 def must_wait_to_write(job: ImportJob) -> bool:
-    """Say whether another import of the owner, that began before this one, is writing."""
-    others = ImportJob.objects.filter(owner_id=job.owner_id, state=State.IMPORTING).exclude(pk=job.pk)
+    """Say whether another import of the owner, that began before this one, is writing or being undone."""
+    is_writing = Q(state__in=[State.IMPORTING, State.UNDOING])
+    others = ImportJob.objects.filter(is_writing, owner_id=job.owner_id).exclude(pk=job.pk)
     return any((other.started_at, other.pk) < (job.started_at, job.pk) for other in others)
 
 
@@ -48,7 +49,10 @@ def waiting(job: ImportJob) -> Settlement:
 def let_others_go(job: ImportJob) -> None:
     """Make the imports due that wait for this one."""
     others = ImportJob.objects.filter(
-        owner_id=job.owner_id, state__in=[State.FETCHED, State.CONFIRMED], attempts=0, next_attempt_at__gt=Now()
+        owner_id=job.owner_id,
+        state__in=[State.FETCHED, State.CONFIRMED, State.UNDO_REQUESTED],
+        attempts=0,
+        next_attempt_at__gt=Now(),
     )
     if others.update(next_attempt_at=Now()):
         ring(ImportJob.QUEUE)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from django.conf import settings
 
 from config.jobs.failures import PermanentFailure
-from contacts.models import UserProfile
+from contacts.regions import phone_region
 from imports.models import ImportJob
 from imports.readers import Limits, ReadRow, csv, vcard
 
@@ -17,6 +17,12 @@ LARGEST = {
     ImportJob.Provider.CSV: "IMPORT_CSV_MAX_BYTES",
 }
 """The setting with the size limit in bytes of each kind of file."""
+
+EXPLANATION = ("Reason code", "Reason")
+"""The columns that a file of failed rows has beside those of the original."""
+
+CARD = ("Entry", "Card")
+"""The columns that stand for a failed vCard: its place in the file, and its text."""
 
 
 def read_upload(job: ImportJob) -> Iterator[ReadRow]:
@@ -32,7 +38,8 @@ def read_upload(job: ImportJob) -> Iterator[ReadRow]:
         if job.provider == ImportJob.Provider.VCARD:
             yield from vcard.read(stream, region=region, limits=limits(), **place)
         else:
-            yield from csv.read(stream, mapping=job.mapping or None, region=region, limits=limits(), **place)
+            mapping = job.mapping or explained_mapping(read_layout(job))
+            yield from csv.read(stream, mapping=mapping, region=region, limits=limits(), **place)
 
 
 def read_layout(job: ImportJob) -> csv.CsvLayout:
@@ -49,7 +56,13 @@ def limits() -> Limits:
     )
 
 
-def phone_region(owner_id: int) -> str:
-    """Return the country of the owner's numbers without a prefix."""
-    profile = UserProfile.objects.filter(user_id=owner_id).first()
-    return (profile.phone_region if profile else "") or settings.DEFAULT_PHONE_REGION
+def is_failed_cards(header: Sequence[str]) -> bool:
+    """Say whether these are the columns of our own list of failed vCards."""
+    return tuple(header) == (*CARD, *EXPLANATION)
+
+
+def explained_mapping(layout: csv.CsvLayout) -> dict[str, str] | None:
+    """Return the mapping of a CSV file of failed rows: the original's, without our reasons; None for other files."""
+    if tuple(layout.header[-len(EXPLANATION) :]) != EXPLANATION:
+        return None
+    return {**layout.mapping, **dict.fromkeys(EXPLANATION, "ignore")}

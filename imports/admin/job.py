@@ -18,12 +18,12 @@ from unfold.enums import ActionVariant
 
 from config.owned_admin import ReadOnlyAdmin
 from imports import lifecycle
-from imports.admin.failed import failed_rows_csv
 from imports.admin.mapping import mapping_view
-from imports.admin.preview import count_by_reason
+from imports.admin.preview import count_by_reason, count_undone, has_been_undone
 from imports.admin.progress import is_final, percent, progress_context
 from imports.admin.rows import rows_view
 from imports.admin.upload import upload_view
+from imports.export import failed_rows_answer
 from imports.models import ImportJob
 
 VERBS: dict[str, tuple[Callable[[ImportJob], Any], str]] = {
@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[Callable[[ImportJob], Any], str]] = {
     "cancel": (lifecycle.cancel, "Cancelled. What was already imported stays."),
     "pause": (lifecycle.pause, "Paused."),
     "resume": (lifecycle.resume, "It goes on."),
+    "undo": (lifecycle.undo, "What this import wrote is being taken back, where nobody has changed it since."),
     "retry": (lifecycle.retry, "It is tried again from where it stopped."),
 }
 STOP_POLLING = 286
@@ -102,8 +103,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
             **self.page_context(request, job, title=str(job)),
             **progress_context(job),
             "may_act": self.may_act(request),
+            "undone": count_undone(job) if has_been_undone(job) else [],
             "reasons": count_by_reason(job) if job.state != ImportJob.State.PENDING else [],
-            "can_map": job.held_reason == "needs_mapping",
+            "must_map": job.held_reason == "needs_mapping",
+            "can_map": bool(job.mapping) and lifecycle.can_be_mapped(job),
             "owner": job.owner if request.user.is_superuser else None,
         }
         return TemplateResponse(request, "imports/admin/job.html", context)
@@ -124,7 +127,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         return mapping_view(self, request, job)
 
     def failed_csv(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        return failed_rows_csv(self.get_owned_or_404(request, object_id))
+        return failed_rows_answer(self.get_owned_or_404(request, object_id))
 
     def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Do what a button of the job's page says, or tell why not."""

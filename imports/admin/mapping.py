@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from imports import lifecycle
+from imports import lifecycle, presets
 from imports.models import ImportJob
 from imports.readers import ReadError
 from imports.readers.csv import HEAD_SIZE, MAPPABLE_FIELDS, CsvLayout, inspect
@@ -26,15 +27,16 @@ SAMPLES = 3
 class MappingForm(forms.Form):
     """One select for each column, named by its place in the header: column titles are a stranger's text."""
 
-    def __init__(self, layout: CsvLayout, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, layout: CsvLayout, *args: Any, present: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.layout = layout
+        known = present or presets.guess(layout)
         for place, title in enumerate(layout.header):
             samples = [row[place] for row in layout.sample_rows if place < len(row) and row[place].strip()]
             self.fields[f"column_{place}"] = forms.ChoiceField(
                 label=title or f"Column {place + 1}",
                 choices=field_choices(),
-                initial=layout.mapping.get(title, IGNORE),
+                initial=known.get(title, IGNORE),
                 widget=UnfoldAdminSelectWidget,
                 help_text=" · ".join(sample[:60] for sample in samples[:SAMPLES]),
             )
@@ -59,14 +61,16 @@ def mapping_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJ
     page = reverse("admin:imports_importjob_change", args=[job.pk])
     try:
         with job.upload.open("rb") as upload:
-            form = MappingForm(inspect(upload.read(HEAD_SIZE)), request.POST or None)
+            form = MappingForm(inspect(upload.read(HEAD_SIZE)), request.POST or None, present=job.mapping)
     except (ReadError, FileNotFoundError, ValueError) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(page)
     if request.method == "POST" and form.is_valid():
         try:
             lifecycle.set_mapping(job, form.mapping())
-            messages.success(request, "The columns are known now; the file is being read.")
+            messages.success(
+                request, "The columns are known now, also for the next file of this kind; the file is being read."
+            )
         except lifecycle.NotAllowed as refusal:
             messages.error(request, str(refusal))
         return HttpResponseRedirect(page)

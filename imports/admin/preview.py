@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from django.utils.text import capfirst
 
 from contacts.models import Contact
+from imports.deciding import NOT_WRITTEN
 from imports.entries import LISTS, SCALARS
 from imports.models import ImportJob, ImportRow
 from imports.reasons import Reason
@@ -17,6 +18,7 @@ from imports.reasons import Reason
 ROWS_ON_PAGE = 50
 VALUE_MAX = 300
 DECISIONS = tuple(ImportRow.Decision)
+UNTOUCHED = "Nobody had changed it since."
 HAS_EFFECT = (ImportRow.Decision.CREATE, ImportRow.Decision.UPDATE)
 
 
@@ -39,10 +41,18 @@ class PreviewRow:
     lines: list[Line] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     contact: Contact | None = None
+    undo_reason: str = ""
 
     @property
     def is_selectable(self) -> bool:
         return self.row.decision in HAS_EFFECT
+
+    @property
+    def is_decidable(self) -> bool:
+        """Say whether "import anyway" or "merge" would be something else than the plan, or than what was done."""
+        is_left_out = self.row.decision == ImportRow.Decision.SKIP or self.row.outcome == ImportRow.Outcome.SKIPPED
+        is_doubtful = self.row.reason in (Reason.SHARED_ADDRESS, Reason.CONFLICT)
+        return self.row.outcome in NOT_WRITTEN and (is_left_out or is_doubtful)
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,14 @@ class PreviewFilter:
     decision: str = ""
     reason: str = ""
     after: int = 0
+    undo: str = ""
+    undo_reason: str = ""
 
     def apply(self, rows: QuerySet[ImportRow]) -> QuerySet[ImportRow]:
+        if self.undo in ImportRow.Undo.values:
+            rows = rows.filter(undo=self.undo)
+        if self.undo_reason:
+            rows = rows.filter(undo_reason=self.undo_reason)
         if self.decision in DECISIONS:
             rows = rows.filter(decision=self.decision)
         return rows.filter(reason=self.reason) if self.reason else rows
@@ -65,6 +81,8 @@ def read_filter(query: Any) -> PreviewFilter:
     return PreviewFilter(
         decision=str(query.get("decision", ""))[:10],
         reason=str(query.get("reason", ""))[:30],
+        undo=str(query.get("undo", ""))[:8],
+        undo_reason=str(query.get("undo_reason", ""))[:30],
         after=int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0,
     )
 
@@ -84,12 +102,25 @@ def count_by_reason(job: ImportJob) -> list[dict[str, Any]]:
     return sorted(listed, key=lambda group: (DECISIONS.index(group["decision"]), -group["number"]))
 
 
+def has_been_undone(job: ImportJob) -> bool:
+    """Say whether undoing has begun, whatever became of it."""
+    return bool(job.reversed or job.kept or job.errored)
+
+
+def count_undone(job: ImportJob) -> list[dict[str, Any]]:
+    """Return bucket, reason, sentence and number of each kind of row that was undone or stayed."""
+    groups = job.rows.exclude(undo="").order_by().values("undo", "undo_reason").annotate(number=Count("pk"))
+    listed = [{**group, "sentence": sentence(group["undo_reason"]) or UNTOUCHED} for group in groups]
+    return sorted(listed, key=lambda group: (list(ImportRow.Undo).index(group["undo"]), -group["number"]))
+
+
 def present(row: ImportRow, *, owner_id: int) -> PreviewRow:
     contact = row.contact
     return PreviewRow(
         row=row,
         name=str(row.parsed.get("display_name") or "Unreadable"),
         reason=sentence(row.reason),
+        undo_reason=sentence(row.undo_reason),
         lines=list(_changed(row.changes) if row.changes else _incoming(row.parsed)),
         problems=[str(problem) for problem in row.parsed.get("problems", [])],
         contact=contact if contact is not None and contact.owner_id == owner_id else None,

@@ -10,14 +10,22 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from imports import lifecycle
-from imports.admin.preview import PreviewFilter, count_by_reason, page_of, read_filter
+from imports import deciding, lifecycle
+from imports.admin.preview import (
+    PreviewFilter,
+    count_by_reason,
+    count_undone,
+    has_been_undone,
+    page_of,
+    read_filter,
+)
 from imports.models import ImportJob
 
 if TYPE_CHECKING:
     from imports.admin.job import ImportJobAdmin
 
 ROWS_MAX = 1_000
+DECIDABLE = (ImportJob.State.READY, ImportJob.State.COMPLETED)
 
 
 def rows_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob) -> HttpResponse:
@@ -33,9 +41,15 @@ def rows_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob)
         "rows": rows,
         "chosen": chosen,
         "query": _query(chosen),
+        "first_query": _query(chosen, after=0),
         "next_query": _query(chosen, after=next_after) if next_after else "",
         "reasons": [{**group, "query": _query_of(group["decision"], group["reason"])} for group in reasons],
+        "undone": [
+            {**group, "query": _undo_query(group["undo"], group["undo_reason"])}
+            for group in (count_undone(job) if has_been_undone(job) else [])
+        ],
         "selected_count": job.rows.filter(selected=True, decision__in=["create", "update"]).count(),
+        "is_deciding": job.state in DECIDABLE and not job.held_reason and model_admin.may_act(request),
         "is_choosing": job.state == ImportJob.State.READY and model_admin.may_act(request),
     }
     return render(request, "imports/admin/rows.html", context)
@@ -45,7 +59,9 @@ def _save_selection(request: HttpRequest, job: ImportJob) -> HttpResponse:
     chosen = read_filter(request.POST)
     scope = request.POST.get("scope", "page")
     try:
-        if scope in ("all", "none"):
+        if request.POST.get("how"):
+            _decide(request, job)
+        elif scope in ("all", "none"):
             count = lifecycle.select_where(job, scope == "all", decision=chosen.decision, reason=chosen.reason)
             messages.success(request, f"{count} rows {'selected' if scope == 'all' else 'deselected'}.")
         else:
@@ -65,13 +81,30 @@ def _save_page(request: HttpRequest, job: ImportJob) -> None:
     lifecycle.select_rows(job, shown - selected, is_selected=False)
 
 
+def _decide(request: HttpRequest, job: ImportJob) -> None:
+    """Import the ticked rows after all: as contacts of their own, or merged into whom they match."""
+    how = deciding.How.MERGE if request.POST["how"] == deciding.How.MERGE else deciding.How.CREATE
+    chosen = _ids(request.POST.getlist("decided"))
+    count = deciding.decide_rows(job, chosen, how)
+    if count:
+        messages.success(request, f"{count} of {len(chosen)} rows will be imported.")
+    else:
+        messages.warning(request, "None of these rows can be imported that way: tick some that match somebody.")
+
+
 def _ids(values: list[str]) -> set[int]:
     return {int(value) for value in values[:ROWS_MAX] if value.isascii() and value.isdigit() and len(value) < 19}
 
 
 def _query(chosen: PreviewFilter, *, after: int | None = None) -> str:
-    return _query_of(chosen.decision, chosen.reason, after=chosen.after if after is None else after)
+    after = chosen.after if after is None else after
+    undo = {"undo": chosen.undo, "undo_reason": chosen.undo_reason} if chosen.undo else {}
+    return urlencode({"decision": chosen.decision, "reason": chosen.reason, **undo, "after": after})
 
 
 def _query_of(decision: str, reason: str, *, after: int = 0) -> str:
     return urlencode({"decision": decision, "reason": reason, "after": after})
+
+
+def _undo_query(bucket: str, reason: str) -> str:
+    return urlencode({"undo": bucket, "undo_reason": reason})

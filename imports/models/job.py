@@ -8,7 +8,7 @@ from django.db import models
 from config.jobs.models import LeasedJob, job_constraints, job_indexes
 from config.ownership import OwnedQuerySet
 
-STEPS = {"pending": "fetching", "fetched": "planning", "confirmed": "importing"}
+STEPS = {"pending": "fetching", "fetched": "planning", "confirmed": "importing", "undo_requested": "undoing"}
 
 
 class ImportJob(LeasedJob):
@@ -16,6 +16,8 @@ class ImportJob(LeasedJob):
 
     pending -> fetching -> fetched -> planning -> ready      rows are read and decided; a person looks
     ready -> confirmed -> importing -> completed             exactly that plan is executed
+    completed -> undo_requested -> undoing -> undone         what it wrote is taken back, where nobody changed it
+    completed -> confirmed                                   some of its rows are imported after all
     """
 
     class State(models.TextChoices):
@@ -29,6 +31,9 @@ class ImportJob(LeasedJob):
         COMPLETED = "completed", "Completed"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
+        UNDO_REQUESTED = "undo_requested", "Waiting to be undone"
+        UNDOING = "undoing", "Being undone"
+        UNDONE = "undone", "Undone"
 
     class Provider(models.TextChoices):
         GOOGLE = "google", "Google"
@@ -43,6 +48,7 @@ class ImportJob(LeasedJob):
 
     QUEUE: ClassVar[str] = "imports"
     STEPS: ClassVar = STEPS
+    FINAL_STATES: ClassVar = LeasedJob.FINAL_STATES | {"undone"}
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
@@ -68,6 +74,9 @@ class ImportJob(LeasedJob):
     invalid = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     photos_queued = models.PositiveIntegerField(default=0)
+    reversed = models.PositiveIntegerField(default=0, db_default=0, help_text="Rows that were undone.")
+    kept = models.PositiveIntegerField(default=0, db_default=0, help_text="Rows that undoing left, in whole or part.")
+    errored = models.PositiveIntegerField(default=0, db_default=0, help_text="Rows whose undoing failed.")
 
     objects = OwnedQuerySet.as_manager()
 

@@ -24,6 +24,11 @@ class ImportRow(models.Model):
         INVALID = "invalid", "Invalid"
         FAILED = "failed", "Failed"
 
+    class Undo(models.TextChoices):
+        REVERSED = "reversed", "Reversed"
+        KEPT = "kept", "Kept"
+        ERRORED = "errored", "Errored"
+
     job = models.ForeignKey(ImportJob, models.CASCADE, related_name="rows", db_index=False)
     position = models.PositiveIntegerField(help_text="Counted from 1 in the order of the source.")
     external_id = models.CharField(max_length=255, blank=True, default="", db_default="")
@@ -66,10 +71,13 @@ class ImportRow(models.Model):
     before = models.JSONField(
         null=True,
         blank=True,
-        help_text="For an updated contact: fields as {old, new}, and ids of added rows. Created ones need none.",
+        help_text="For an updated contact: fields as {old, new}, ids of added rows, the picture's source. "
+        "`merged` once its contact was merged with another. Created ones need none.",
     )
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default="", db_default="")
     error = models.TextField(blank=True, default="", db_default="")
+    undo = models.CharField(max_length=8, choices=Undo.choices, blank=True, default="", db_default="")
+    undo_reason = models.CharField(max_length=30, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["position"]

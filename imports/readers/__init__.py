@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from imports.readers import csv
 from imports.readers.encodings import detect
 from imports.readers.rows import RAW_MAX, Limits, ReadError, ReadRow
 
@@ -20,9 +21,18 @@ def sniff(head: bytes, name: str) -> Literal["vcard", "csv"] | None:
     except ReadError:
         return None
     codec = encoding.name if encoding.is_wide else "latin-1"
-    if BEGIN.search(head[encoding.bom :].decode(codec, "replace")):
+    begin = BEGIN.search(head[encoding.bom :].decode(codec, "replace"))
+    if begin and not (begin.start() and _is_known_table(head)):
         return "vcard"
     suffix = name.rpartition(".")[2].lower()
     if suffix in ("vcf", "vcard"):
         return "vcard"
     return "csv" if suffix in ("csv", "tsv", "txt", "tab") else None
+
+
+def _is_known_table(head: bytes) -> bool:
+    """Say whether these are the columns of a known program: then a card further down is the text of a cell."""
+    try:
+        return csv.inspect(head).name != "unknown"
+    except ReadError:
+        return False

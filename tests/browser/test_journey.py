@@ -3,78 +3,18 @@
 from __future__ import annotations
 
 import base64
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from config.jobs.draining import drain
 from contacts.models import CommunicationEvent, Contact
-from tests.admin.rows import make_member
+from tests.browser.browsing import MARKS, PHONE, sign_in
 from tests.factories import draw_image
 
-CHROMIUM = Path(os.environ.get("KITH_CHROMIUM", "/usr/bin/chromium"))
-PHONE = {"width": 390, "height": 844}
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing; KITH_CHROMIUM may name another"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright runs an event loop in this thread, and Django takes any for asynchronous code that must not wait.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-            yield browser
-            browser.close()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the console said: errors, warnings, broken policies, failed scripts."""
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, live_server: Any, complaints: list[str]) -> Iterator[Page]:
-    context = browser.new_context(base_url=live_server.url)
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    page.on(
-        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
-    page.on("request", lambda request: _must_be_ours(request.url, live_server.url, complaints))
-    yield page
-    context.close()
-
-
-def _must_be_ours(url: str, server: str, complaints: list[str]) -> None:
-    if not url.startswith((server, "data:")):
-        complaints.append(f"A request to a stranger: {url}")
-
-
-@pytest.fixture
-def member(live_server: Any) -> User:
-    return make_member("carol")
-
-
-def sign_in(page: Page) -> None:
-    page.goto("/admin/")
-    page.get_by_label("Username").fill("carol")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Things to do")).to_be_visible()
+pytestmark = MARKS
 
 
 def cards(folder: Path) -> Path:

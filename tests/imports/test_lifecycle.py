@@ -169,6 +169,9 @@ ALLOWED = {
     State.COMPLETED: set(),
     State.FAILED: {"retry"},
     State.CANCELLED: {"retry"},
+    State.UNDO_REQUESTED: {"cancel", "pause"},
+    State.UNDOING: {"cancel", "pause"},
+    State.UNDONE: set(),
 }
 
 

@@ -12,16 +12,15 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import File
 from django.core.management.base import BaseCommand, CommandError
 
-from config.jobs.draining import drain, reap_all
 from config.jobs.models import HeldReason
 from imports import lifecycle
 from imports.lifecycle import UploadRefused
-from imports.models import ImportJob
+from imports.models import ImportJob, MappingPreset
 from imports.planning import expected_counts
+from imports.running import run_to_rest
 
 State = ImportJob.State
 
-POLL_SECONDS = 0.5
 OUTCOMES = ("created", "updated", "unchanged", "skipped", "invalid", "failed")
 SUMS = ("total", *OUTCOMES, "photos_queued")
 
@@ -36,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument("--owner", required=True, help="user name of whose contacts these become")
         parser.add_argument("--preview", action="store_true", help="stop before anything is written, say what would be")
-        parser.add_argument("--mapping", type=Path, help="JSON file: CSV header to field, for an unknown layout")
+        parser.add_argument("--mapping", metavar="P", help="JSON file of CSV header to field, or the name of a preset")
         parser.add_argument(
             "--overwrite", action="store_true", help="replace single values; else only blanks are filled"
         )
@@ -44,12 +43,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started_at = time.monotonic()
-        owner, mapping = _owner(options["owner"]), _mapping(options["mapping"])
+        owner = _owner(options["owner"])
+        mapping = _mapping(options["mapping"], owner=owner)
         self._check_readable(options["files"])
         jobs = []
         for path in options["files"]:
             jobs.append(self._start(path, owner=owner, mapping=mapping, options=options))
-            _run_to_end(jobs[-1])
+            run_to_rest(jobs[-1])
         reports = [_report(job, is_preview=options["preview"]) for job in jobs]
         answer = reports[0] if len(jobs) == 1 else {**_sums(reports), "jobs": reports}
         answer["duration_ms"] = round((time.monotonic() - started_at) * 1_000)
@@ -107,9 +107,13 @@ def _owner(username: str) -> AbstractBaseUser:
         raise CommandError(f"There is no user {username!r}.") from None
 
 
-def _mapping(path: Path | None) -> dict[str, str] | None:
-    if path is None:
+def _mapping(value: str | None, *, owner: AbstractBaseUser) -> dict[str, str] | None:
+    """Read the mapping of a file, or of the owner's preset of this name; a file goes before a preset."""
+    if value is None:
         return None
+    path = Path(value)
+    if not path.exists() and (preset := MappingPreset.objects.filter(owner_id=owner.pk, name=value).first()):
+        return dict(preset.mapping)
     try:
         mapping = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -119,21 +123,6 @@ def _mapping(path: Path | None) -> dict[str, str] | None:
     if not isinstance(mapping, dict) or not all(isinstance(field, str) for field in mapping.values()):
         raise CommandError(f"{path} has to hold one JSON object of header and field.")
     return mapping
-
-
-def _run_to_end(job: ImportJob) -> None:
-    """Work on the queue until this job has come to rest, whoever runs it; leaves its last values in `job`."""
-    while _is_on_its_way(job):
-        drained = drain(ImportJob.QUEUE, is_ringing=False)
-        job.refresh_from_db()
-        if not drained.processed and _is_on_its_way(job):
-            time.sleep(POLL_SECONDS)
-            reap_all()
-
-
-def _is_on_its_way(job: ImportJob) -> bool:
-    is_at_rest = job.state in (State.READY, *ImportJob.FINAL_STATES)
-    return not is_at_rest and not job.held_reason
 
 
 def _report(job: ImportJob, *, is_preview: bool) -> dict[str, Any]:
