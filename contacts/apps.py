@@ -8,6 +8,8 @@ class ContactsConfig(AppConfig):
     verbose_name = "Contacts"
 
     def ready(self) -> None:
-        from contacts import relations
+        from contacts import media, provenance, relations
 
         relations.register()
+        media.register()
+        provenance.register()

@@ -16,20 +16,21 @@ NAME_SCHEMES = frozenset(("x-apple", "skype", "xmpp", "aim", "msnim", "ymsgr", "
 def web_address(text: str) -> str:
     """Return an http or https address, or "" when `text` is none; `www.example.com` gets https."""
     text = clean_line(text[: LINK_MAX + 1])
-    if not text or len(text) > LINK_MAX - 8 or " " in text:
+    if not text or len(text) > LINK_MAX or " " in text:
         return ""
     if text[:8].lower().startswith(("http://", "https://")):
         return text if len(text.partition("//")[2].lstrip("/")) else ""
-    return f"https://{text}" if BARE_HOST.fullmatch(text) else ""
+    return f"https://{text}" if len(text) <= LINK_MAX - 8 and BARE_HOST.fullmatch(text) else ""
 
 
 def handle(text: str) -> str:
     """Return a messenger name or profile without its scheme (`skype:ann` is `ann`), "" for one that could run."""
-    text = clean_line(text[:LINK_MAX])
-    scheme = SCHEME.match(text)
-    if scheme is None:
-        return text
-    name = scheme.group(1).lower()
-    if name in UNSAFE_SCHEMES:
-        return ""
-    return text[scheme.end() :].lstrip("/") if name in NAME_SCHEMES else text
+    text = clean_line(text[:LINK_MAX]).lstrip("/")
+    while (scheme := SCHEME.match(text)) is not None:
+        name = scheme.group(1).lower()
+        if name in UNSAFE_SCHEMES:
+            return ""
+        if name not in NAME_SCHEMES:
+            break
+        text = text[scheme.end() :].lstrip("/ ")
+    return text

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Q, QuerySet
 
+from config import audit
 from contacts import registries
 from contacts.models import (
     CommunicationEvent,
@@ -18,58 +18,64 @@ from contacts.models import (
     ContactPhone,
     ContactPicture,
     Deal,
+    DuplicateSuggestion,
     ExternalIdentity,
+    HandEdit,
+    MergeRecord,
 )
 from contacts.registries import ContactIds, ContactRelation
 from media_store.models import PhotoJob
 from media_store.removal import delete_photo_jobs
 
 # What makes two rows of one contact the same: the survivor keeps its own, the loser's twin goes.
-SAME: dict[type[models.Model], list[str]] = {
-    ContactEmail: ["normalized"],
-    ContactPhone: ["raw"],
-    ContactAddress: ["street", "postal_code", "city"],
-    ContactLink: ["kind", "value"],
-    ContactPicture: ["source"],
-    ExternalIdentity: ["source", "account_key", "external_id"],
-    CommunicationEvent: ["source", "external_id"],
-    Contact.tags.through: ["tag"],
-    Deal.contacts.through: ["deal"],
+TWINS: dict[type[models.Model], str] = {
+    ContactEmail: "coalesce(nullif(twin.normalized, ''), lower(twin.address)) "
+    "= coalesce(nullif(item.normalized, ''), lower(item.address))",
+    ContactPhone: "twin.raw = item.raw or (item.e164 <> '' and twin.e164 = item.e164)",
+    ContactAddress: "(twin.street, twin.postal_code, twin.city, twin.region, twin.country) "
+    "= (item.street, item.postal_code, item.city, item.region, item.country)",
+    ContactLink: "(twin.kind, twin.value) = (item.kind, item.value)",
+    ContactPicture: "twin.source = item.source",
+    ExternalIdentity: "false",
+    CommunicationEvent: "(twin.source, twin.external_id) = (item.source, item.external_id)",
+    Contact.tags.through: "twin.tag_id = item.tag_id",
+    Deal.contacts.through: "twin.deal_id = item.deal_id",
 }
 
 
 def register() -> None:
     """Enter this app's relations; called from ContactsConfig.ready."""
-    for model, same in SAME.items():
-        relation = ContactRelation(model=model, field="contact", merge=_mover(model, same), erase=_eraser(model))
+    for model, twin in TWINS.items():
+        relation = ContactRelation(model=model, field="contact", twin=twin, erase=_eraser(model, "contact"))
+        registries.register_relation(relation)
+    registries.register_relation(ContactRelation(model=MergeRecord, field="contact", erase=_erase_merges))
+    for model, field in ((DuplicateSuggestion, "first"), (DuplicateSuggestion, "second"), (HandEdit, "contact")):
+        relation = ContactRelation(model=model, field=field, is_dropped=True, erase=_eraser(model, field))
         registries.register_relation(relation)
 
 
 def erase_contacts(contact_ids: ContactIds) -> int:
     """Delete these contacts with everything that hangs on them, through the registry; return how many there were."""
     with transaction.atomic():
+        owners = Contact.objects.filter(pk__in=contact_ids).values_list("pk", "owner_id")
+        acts = [audit.event(audit.Verb.ERASED, Contact, owner_id=owner, object_id=pk) for pk, owner in owners]
         for relation in registries.relations.values():
             relation.erase(contact_ids)
         _, deleted = Contact.objects.filter(pk__in=contact_ids).delete()
+        audit.record_all(acts)
     return deleted.get(Contact._meta.label, 0)
 
 
-def _mover(model: type[models.Model], same: list[str]) -> Callable[[ContactIds, UUID], None]:
-    def merge(loser_ids: ContactIds, survivor_id: UUID) -> None:
-        for loser_id in loser_ids:
-            rows = model._default_manager.filter(contact_id=loser_id)
-            twins = model._default_manager.filter(contact_id=survivor_id, **{name: OuterRef(name) for name in same})
-            _delete(rows.filter(Exists(twins)))
-            rows.update(contact_id=survivor_id)
-
-    return merge
-
-
-def _eraser(model: type[models.Model]) -> Callable[[ContactIds], None]:
+def _eraser(model: type[models.Model], field: str) -> Callable[[ContactIds], None]:
     def erase(contact_ids: ContactIds) -> None:
-        _delete(model._default_manager.filter(contact_id__in=contact_ids))
+        _delete(model._default_manager.filter(**{f"{field}__in": contact_ids}))
 
     return erase
+
+
+def _erase_merges(contact_ids: ContactIds) -> None:
+    """Delete the merges into these contacts, and those of them that were undone: both name them."""
+    delete_merges(MergeRecord.objects.filter(Q(contact__in=contact_ids) | Q(loser_id__in=contact_ids)))
 
 
 def _delete(rows: QuerySet[models.Model]) -> None:
@@ -78,3 +84,11 @@ def _delete(rows: QuerySet[models.Model]) -> None:
         delete_photo_jobs(PhotoJob.objects.filter(contact_picture__in=rows))
     else:
         rows.delete()
+
+
+def delete_merges(records: QuerySet[MergeRecord]) -> int:
+    """Delete records of merges, which then stand for good, with the pictures that only they remember."""
+    journals = records.filter(undone_at=None).values_list("journal__rows__contacts.ContactPicture.contact", flat=True)
+    pictures = [row for moved in journals if moved for row in moved.get("gone", [])]
+    delete_photo_jobs(PhotoJob.objects.filter(pk__in=[row["photo_job_id"] for row in pictures], contact_picture=None))
+    return records.delete()[0]

@@ -14,7 +14,7 @@ def clean_line(value: str) -> str:
     """Return `value` as one line in NFC: without controls and direction overrides, runs of space as one."""
     if value.isascii() and value.isprintable():
         return " ".join(value.split()) if "  " in value else value.strip()
-    return SPACES.sub(" ", UNSAFE.sub("", unicodedata.normalize("NFC", value))).strip()
+    return SPACES.sub(" ", unicodedata.normalize("NFC", UNSAFE.sub("", value))).strip()
 
 
 def clean_text(value: str) -> str:
@@ -22,7 +22,7 @@ def clean_text(value: str) -> str:
     if value.isascii() and value.isprintable():
         return value.strip()
     value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return UNSAFE.sub("", unicodedata.normalize("NFC", value)).strip()
+    return unicodedata.normalize("NFC", UNSAFE.sub("", value)).strip()
 
 
 def fold(value: str) -> str:

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 from contacts.admin.contact import ContactAdmin
+from contacts.admin.duplicate import DuplicateSuggestionAdmin
+from contacts.admin.merge_record import MergeRecordAdmin
 from contacts.admin.organization import OrganizationAdmin, TagAdmin
 from contacts.admin.profile import UserProfileAdmin
 
-__all__ = ["ContactAdmin", "OrganizationAdmin", "TagAdmin", "UserProfileAdmin"]
+__all__ = [
+    "ContactAdmin",
+    "DuplicateSuggestionAdmin",
+    "MergeRecordAdmin",
+    "OrganizationAdmin",
+    "TagAdmin",
+    "UserProfileAdmin",
+]

@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -15,6 +17,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from config.owned_admin import OwnedAdmin, OwnedAutocompleteFilter, OwnedDropdownFilter
+from contacts.admin.exporting import EXPORT_ACTIONS
 from contacts.admin.filters import ArchivedFilter, HasPictureFilter, SourceFilter
 from contacts.admin.forms import ContactForm
 from contacts.admin.inlines import (
@@ -27,11 +30,12 @@ from contacts.admin.inlines import (
     PictureInline,
 )
 from contacts.admin.log import log_view
-from contacts.admin.profile import phone_region
 from contacts.admin.search import search_contacts
 from contacts.initials import color, initials
 from contacts.models import Contact
 from contacts.pictures import choose, image_url, with_pictures
+from contacts.provenance import ROW_TEXTS, note_edits
+from contacts.regions import phone_region
 from contacts.registries import panels_for
 from contacts.relations import erase_contacts
 
@@ -72,7 +76,7 @@ class ContactAdmin(OwnedAdmin):
     ]
     readonly_fields = ["from_import"]
     inlines = [EmailInline, PhoneInline, AddressInline, LinkInline, EventInline, PictureInline, IdentityInline]
-    actions = ["archive", "unarchive"]
+    actions = ["archive", "unarchive", *EXPORT_ACTIONS]
     actions_detail = ["log"]
     change_form_outer_before_template = "contacts/admin/contact_head.html"
 
@@ -87,7 +91,7 @@ class ContactAdmin(OwnedAdmin):
     ) -> tuple[QuerySet[Contact], bool]:
         if not search_term.strip():
             return queryset, False
-        region = phone_region(request.user)
+        region = phone_region(request.user.pk)
         return search_contacts(queryset, search_term, user=request.user, region=region), False
 
     # --- Columns ------------------------------------------------------------------------------------------------------
@@ -159,14 +163,43 @@ class ContactAdmin(OwnedAdmin):
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: Any) -> None:
         """Lock the fields that this person has written against later imports."""
         written = form.changed_data if change else [name for name in LOCKABLE if getattr(obj, name)]
-        obj.locked_fields = sorted({*obj.locked_fields, *(name for name in written if name in LOCKABLE)})
+        written = [name for name in written if name in LOCKABLE]
+        obj.locked_fields = sorted({*obj.locked_fields, *written})
         super().save_model(request, obj, form, change)
+        note_edits(obj, [(name, 0) for name in written], edited_by=request.user.get_username(), now=timezone.now())
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
         """An address or number changed by hand is a change of the contact too: a plan made before it is stale."""
         super().save_related(request, form, formsets, change)
         if form.has_changed() or any(formset.has_changed() for formset in formsets):
             Contact.objects.filter(pk=form.instance.pk).update(updated_at=Now())
+        rows = [
+            (formset.prefix, row.pk)
+            for formset in formsets
+            if formset.prefix in ROW_TEXTS
+            for row in [*formset.new_objects, *(changed for changed, _ in formset.changed_objects)]
+        ]
+        note_edits(form.instance, rows, edited_by=request.user.get_username(), now=timezone.now())
+
+    def get_urls(self) -> list[Any]:
+        unlock = self.admin_site.admin_view(self.unlock)
+        return [path("<path:object_id>/unlock/", unlock, name="contacts_contact_unlock"), *super().get_urls()]
+
+    def unlock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let imports write one field again that a person has edited."""
+        contact: Contact = self.get_owned_or_404(request, object_id)
+        if not self.has_change_permission(request, contact):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        field = request.POST.get("field", "")
+        with transaction.atomic():
+            locked = Contact.objects.select_for_update().get(pk=contact.pk)
+            if field in locked.locked_fields:
+                left = [name for name in locked.locked_fields if name != field]
+                Contact.objects.filter(pk=contact.pk).update(locked_fields=left, updated_at=Now())
+                messages.success(request, f"Imports may write this again: {field_label(field)}.")
+        return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[contact.pk]))
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         erase_contacts([obj.pk])

@@ -10,7 +10,6 @@ from unfold.decorators import display
 
 from config.owned_admin import OwnedStackedInline, OwnedTabularInline, ReadOnlyInline
 from contacts.admin.forms import AddressForm, EmailForm, EmailFormSet, LinkForm, PhoneForm
-from contacts.admin.profile import phone_region
 from contacts.models import (
     CommunicationEvent,
     ContactAddress,
@@ -20,6 +19,7 @@ from contacts.models import (
     ContactPicture,
     ExternalIdentity,
 )
+from contacts.regions import phone_region
 
 TIMELINE_PAGE = 20
 
@@ -43,7 +43,7 @@ class PhoneInline(OwnedTabularInline):
     tab = False
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = type("PhoneForm", (PhoneForm,), {"region": phone_region(request.user)})
+        form = type("PhoneForm", (PhoneForm,), {"region": phone_region(request.user.pk)})
         return super().get_formset(request, obj, **{**kwargs, "form": form})
 
 

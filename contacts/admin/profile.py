@@ -4,7 +4,6 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -13,14 +12,7 @@ from django.urls import reverse
 from phonenumbers import SUPPORTED_REGIONS
 
 from config.owned_admin import OwnedAdmin
-from config.ownership import Viewer
 from contacts.models import UserProfile
-
-
-def phone_region(user: Viewer) -> str:
-    """Return the country of telephone numbers that `user` types without a prefix."""
-    region = UserProfile.objects.filter(pk=user.pk).values_list("phone_region", flat=True).first()
-    return region or str(settings.DEFAULT_PHONE_REGION)
 
 
 class UserProfileForm(forms.ModelForm):  # type: ignore[type-arg]

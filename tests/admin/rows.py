@@ -12,8 +12,10 @@ from django.db import models
 from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
+from config.audit import AuditEvent
 from config.jobs.models import JobAttempt, WorkerBeat
 from config.members import GROUP
+from contacts.identifiers import uuid7
 from contacts.models import (
     CommunicationEvent,
     Contact,
@@ -22,19 +24,29 @@ from contacts.models import (
     ContactLink,
     ContactPhone,
     ContactPicture,
+    DuplicateSuggestion,
     ExternalIdentity,
+    MergeRecord,
     Organization,
     Tag,
     UserProfile,
 )
-from imports.models import ImportJob, ImportRow
+from imports.models import ImportJob, ImportRow, MappingPreset
 from media_store.models import PhotoJob
 from tests.factories import make_photo_job, make_user
+
+GRANTS = (
+    "contacts.migrations.0002_member_group",
+    "contacts.migrations.0006_merge_rights",
+    "imports.migrations.0003_member_group",
+    "imports.migrations.0005_preset_rights",
+    "config.migrations.0003_audit_append_only",
+)
 
 
 def make_member(username: str) -> User:
     """Make a staff user with the rights of a member; the group is made again where a test has emptied the tables."""
-    for migration in ("contacts.migrations.0002_member_group", "imports.migrations.0003_member_group"):
+    for migration in GRANTS:
         import_module(migration).grant_to_members(apps, None)
     user = make_user(username)
     user.groups.add(Group.objects.get(name=GROUP))
@@ -102,13 +114,46 @@ def make_import(owner: User, text: str, *, state: str = ImportJob.State.READY) -
     return job
 
 
+def make_suggestion(owner: User, text: str) -> DuplicateSuggestion:
+    pair = sorted((make_full_contact(owner, f"{text}{n}") for n in "12"), key=lambda contact: contact.pk)
+    return DuplicateSuggestion.objects.create(
+        owner=owner, first=pair[0], second=pair[1], reasons=["email", "phone"], strength=100
+    )
+
+
+def make_merge(owner: User, text: str) -> MergeRecord:
+    contact = make_full_contact(owner, text)
+    return MergeRecord.objects.create(
+        owner=owner,
+        contact=contact,
+        survivor_id=contact.pk,
+        loser_id=uuid7(),
+        loser_name=text,
+        journal={"loser": {"notes": text}, "fields": {}, "rows": {}, "added": []},
+        merged_at=timezone.now(),
+    )
+
+
 # Every registered model has an entry; a new one fails the tests of isolation and escaping until it is written here.
 MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
     Contact: make_full_contact,
     Organization: lambda owner, text: Organization.objects.create(owner=owner, name=text + "!", domain=text),
     Tag: lambda owner, text: Tag.objects.create(owner=owner, name=text + "!"),
     UserProfile: lambda owner, text: UserProfile.objects.create(user=owner, time_zone="UTC"),
+    DuplicateSuggestion: make_suggestion,
+    MergeRecord: make_merge,
+    AuditEvent: lambda owner, text: AuditEvent.objects.create(
+        actor_id=owner.pk,
+        actor_name=text,
+        owner_id=owner.pk,
+        verb="merged",
+        object_type="contacts.contact",
+        object_id=text[:64],
+    ),
     ImportJob: make_import,
+    MappingPreset: lambda owner, text: MappingPreset.objects.create(
+        owner=owner, name=text[:100], fingerprint=text[:64], mapping={text: "email"}
+    ),
     PhotoJob: make_photo,
     User: lambda owner, text: make_user(first_name=text, last_name=text),
     Group: lambda owner, text: Group.objects.create(name=text),

@@ -17,7 +17,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from contacts.models import Contact, Organization, Tag, UserProfile
+from contacts.models import Contact, DuplicateScan, Organization, Tag, UserProfile
 from imports.models import ImportJob, ImportRow
 from tests.admin.rows import MAKERS, make_member
 
@@ -61,6 +61,7 @@ def snapshot() -> str:
         row
         for label in LABELS
         for model in apps.get_app_config(label).get_models()
+        if model is not DuplicateScan  # says when one's own contacts were compared last
         for row in model._default_manager.order_by("pk")
     ]
     return str(serializers.serialize("json", rows))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from contacts.models import Contact, ContactPicture
 from contacts.pictures import choose, image_url, with_pictures
@@ -62,8 +63,8 @@ def test_the_address_carries_the_version_of_the_chosen_picture(contact: Contact)
 
 
 def test_a_page_of_contacts_costs_two_queries_whatever_their_number(
-    contact: Contact, django_assert_num_queries
-) -> None:  # type: ignore[no-untyped-def]
+    contact: Contact, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     for number in range(5):
         make_picture(make_contact(contact.owner, f"Contact {number}"))
     with django_assert_num_queries(2):
