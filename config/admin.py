@@ -15,8 +15,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from config.audit import AuditEvent
 from config.jobs.models import JobAttempt, WorkerBeat
-from config.owned_admin import CappedPaginator, OwnedChangeList
+from config.owned_admin import CappedPaginator, OwnedChangeList, ReadOnlyAdmin
 
 admin.site.index_title = "Home"
 
@@ -119,3 +120,24 @@ class JobAttemptAdmin(MachineryAdmin):
 @admin.register(WorkerBeat)
 class WorkerBeatAdmin(MachineryAdmin):
     list_display = ["name", "beat_at"]
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """Superusers read everything; the others what was done with their own rows."""
+
+    owner_lookup = "owner_id"
+    list_display = ["at", "actor", "verb", "object_type", "object_id", "field_names", "number"]
+    list_filter = ["verb"]
+    fields = ["at", "actor", "verb", "object_type", "object_id", "field_names", "number"]
+    readonly_fields = ["actor", "field_names"]
+    ordering = ["-id"]
+    actions = None
+
+    @display(description="Who")
+    def actor(self, event: AuditEvent) -> str:
+        return event.actor_name or "the system"
+
+    @display(description="Fields")
+    def field_names(self, event: AuditEvent) -> str:
+        return ", ".join(map(str, event.fields))

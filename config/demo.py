@@ -35,12 +35,12 @@ class Login:
     is_new: bool
 
 
-def ensure_admin(base_dir: Path) -> Login:
-    """Create the superuser `admin` with a random password, kept in var/demo-password, unless there is one already.
+def ensure_admin() -> Login:
+    """Create the superuser `admin` with a random password, kept beside the media folder, unless there is one already.
 
     The password is empty when the user exists and was not made by the demo.
     """
-    kept = base_dir / "var" / "demo-password"
+    kept = Path(settings.MEDIA_DIR).parent / "demo-password"
     if User.objects.filter(username="admin").exists():
         return Login("admin", kept.read_text().strip() if kept.is_file() else "", is_new=False)
     password = secrets.token_urlsafe(9)
@@ -52,7 +52,7 @@ def ensure_admin(base_dir: Path) -> Login:
 
 
 def import_sample(path: Path, owner: User) -> ImportJob | None:
-    """Import one sample file as a person would: look at the plan, then confirm it; None when it would change nothing."""
+    """Import one file as a person would, who looks at the plan before confirming; None when it would change nothing."""
     with path.open("rb") as file:
         job = lifecycle.start_upload(owner, file=File(file, name=path.name), name=path.name)
     drain("imports", seconds=None, is_ringing=False)

@@ -95,7 +95,8 @@ def secret_key(value: str) -> None:
 
 
 def secret(value: str) -> None:
-    if len(value) < 32:
+    """Accept an empty value, which closes what the secret opens."""
+    if value and len(value) < 32:
         raise ValidationError("Must be at least 32 random characters.")
 
 
@@ -122,6 +123,17 @@ def base_url(value: str) -> None:
         raise ValidationError("Must look like https://kith.example.com, without a path.")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValidationError("Must be https: plain http is only for this machine itself (127.0.0.1, localhost).")
+
+
+def web_address(value: str) -> None:
+    """Accept an http or https origin of any host."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValidationError("Is not an address.") from None
+    if value and (parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query):
+        raise ValidationError("Must look like https://s3.example.com, without a path.")
 
 
 def hosts_and_ports(values: list[str]) -> None:

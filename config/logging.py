@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
 SECRET_NAME = re.compile(
@@ -63,9 +64,12 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderers: list[Processor] = [structlog.dev.ConsoleRenderer(colors=False)]
+    # Tracebacks without local variables: these hold people's names and addresses.
+    plain = structlog.dev.plain_traceback
+    renderers: list[Processor] = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
     if log_format == "json":
-        renderers = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        renderers = [tracebacks, structlog.processors.JSONRenderer()]
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": SHARED,
@@ -86,7 +90,10 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
             # Django's own handlers would print the same line again, unredacted.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-            "django-q": {"handlers": [], "level": "INFO", "propagate": True},
+            "django-q": {"handlers": [], "level": "WARNING", "propagate": True},
             "axes": {"level": "WARNING"},
+            # These write addresses of pictures, which may hold somebody's key.
+            "urllib3": {"level": "WARNING"},
+            "requests_hardened": {"level": "WARNING"},
         },
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from config.audit import AuditEvent
 from config.jobs.models import JobAttempt, ScheduleSlot, WorkerBeat
 
-__all__ = ["JobAttempt", "ScheduleSlot", "WorkerBeat"]
+__all__ = ["AuditEvent", "JobAttempt", "ScheduleSlot", "WorkerBeat"]

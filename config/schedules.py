@@ -19,6 +19,9 @@ from django_q.models import Schedule
 
 from config.jobs import sweeping
 from config.tasks import drain_queue
+from contacts import duplicates
+from media_store.pruning import prune
+from media_store.rechecking import recheck_photos
 
 RUN = "config.schedules.run"
 OFF = "off"
@@ -80,6 +83,9 @@ LINES = {
     for line in [
         Line("imports", "1m", lambda: drain_queue("imports")),
         Line("photos", "5m", lambda: drain_queue("photos")),
+        Line("photo-recheck", "weekly 03:00", recheck_photos),
+        Line("duplicates", "02:30", lambda: duplicates.tidy(now=timezone.now())),
+        Line("prune", "03:30", lambda: prune(now=timezone.now())),
         Line("sweeper", "1m", sweeping.sweep),
     ]
 }

@@ -23,6 +23,12 @@ ACTIVE_DAYS = env.int("ACTIVE_DAYS", 7, validate=environment.between(1))
 HEALTH_MAX_AGE_HOURS = env.int("HEALTH_MAX_AGE_HOURS", 24, validate=environment.between(1, 8_760))
 DEFAULT_PHONE_REGION = env.str("DEFAULT_PHONE_REGION", "US", validate=environment.phone_region)
 MEDIA_DIR = env.path("MEDIA_DIR", BASE_DIR / "var" / "media")
+S3_BUCKET = env.str("S3_BUCKET", "")
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", "", validate=environment.web_address)
+S3_ACCESS_KEY_ID = env.str("S3_ACCESS_KEY_ID", "")
+S3_SECRET_ACCESS_KEY = env.str("S3_SECRET_ACCESS_KEY", "")
+CRON_SECRET = env.str("CRON_SECRET", "", validate=environment.secret)
+METRICS_TOKEN = env.str("METRICS_TOKEN", "", validate=environment.secret)
 LOG_FORMAT = env.str("LOG_FORMAT", "console", validate=environment.one_of("console", "json"))
 
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", None, validate=environment.between(1))
@@ -35,6 +41,10 @@ PHOTO_DEADLINE_SECONDS = env.int("PHOTO_DEADLINE_SECONDS", 30, validate=environm
 PHOTO_MAX_BYTES = env.int("PHOTO_MAX_BYTES", 5_242_880, validate=environment.between(1))
 PHOTO_MAX_ATTEMPTS = env.int("PHOTO_MAX_ATTEMPTS", 3, validate=environment.between(1, 100))
 PHOTO_ALLOWED_HOSTS: list[str] = env.list("PHOTO_ALLOWED_HOSTS", [], validate=environment.hosts_and_ports)
+
+VIDEO_MAX_BYTES = env.int("VIDEO_MAX_BYTES", 2_147_483_648, validate=environment.between(1))
+FILES_DELIVERY = env.str("FILES_DELIVERY", "stream", validate=environment.one_of("stream", "accel", "redirect"))
+FILES_ACCEL_PREFIX = env.str("FILES_ACCEL_PREFIX", "/protected/")
 
 SCHEDULES: dict[str, str] = env.dict("SCHEDULES", {})
 
@@ -72,12 +82,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "django.middleware.gzip.GZipMiddleware",  # pads with random bytes against BREACH
+    "config.compression.TextGZipMiddleware",  # pads with random bytes against BREACH
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.audit.by_request_user",
     "contacts.middleware.own_time_zone",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -112,12 +123,25 @@ CACHES = {
     }
 }
 
+S3_FILES = {
+    "BACKEND": "media_store.s3.S3Tier",
+    "OPTIONS": {
+        "bucket_name": S3_BUCKET,
+        "endpoint_url": S3_ENDPOINT_URL or None,
+        "access_key": S3_ACCESS_KEY_ID or None,  # None: from the machine's role
+        "secret_key": S3_SECRET_ACCESS_KEY or None,
+        "addressing_style": "path",
+        "signature_version": "s3v4",
+        "default_acl": None,
+        "file_overwrite": False,
+        "querystring_expire": 300,
+        "object_parameters": {"CacheControl": "private, no-store"},
+    },
+}
+DISK_FILES = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_DIR}}
 STORAGES = {
     "default": {"BACKEND": "media_store.storage.HybridStorage"},
-    "files": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": MEDIA_DIR},
-    },
+    "files": S3_FILES if S3_BUCKET else DISK_FILES,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

@@ -40,12 +40,15 @@ NAVIGATION = [
             _page("Contacts", "group", "contacts.contact"),
             _page("Organizations", "domain", "contacts.organization"),
             _page("Tags", "label", "contacts.tag"),
+            _page("Duplicates", "group_remove", "contacts.duplicatesuggestion"),
+            _page("Merges", "merge", "contacts.mergerecord"),
         ],
     },
     {
         "title": "Bringing in",
         "items": [
             _page("Imports", "upload_file", "imports.importjob"),
+            _page("Column presets", "view_column", "imports.mappingpreset"),
             _page("Photos", "photo_camera", "media_store.photojob"),
         ],
     },
@@ -56,6 +59,7 @@ NAVIGATION = [
             _page("Users", "person", "auth.user", _is_superuser),
             _page("Groups", "shield_person", "auth.group", _is_superuser),
             _page("Profiles", "badge", "contacts.userprofile"),
+            _page("Audit", "policy", "config.auditevent"),
             _page("Schedules", "schedule", "django_q.schedule", _is_superuser),
             _page("Queued tasks", "pending_actions", "django_q.ormq", _is_superuser),
             _page("Failed tasks", "error", "django_q.failure", _is_superuser),

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 SKINS = ("#f6d7c3", "#eec1a2", "#d99e78", "#b97a53", "#8d5a3b", "#5f3b27")
 HAIRS = ("#20170f", "#3d2716", "#6b4423", "#a8763e", "#d6b26b", "#8b8b8b", "#7c2f1d", "#2b2b3a")
@@ -43,7 +43,7 @@ def draw(name: str, *, size: int = 640, quality: int = 85) -> bytes:
     fringe = dice.randint(500, 540)
     pen.ellipse((600 - width + 6, 420, 600 + width - 6, fringe + 120), fill=skin)
     _features(pen, dice, hair)
-    picture = picture.filter(ImageFilter.GaussianBlur(1.5)).resize((size, size), Image.Resampling.LANCZOS)
+    picture = picture.resize((size, size), Image.Resampling.LANCZOS)
     jpeg = io.BytesIO()
     picture.save(jpeg, "JPEG", quality=quality)
     return jpeg.getvalue()

@@ -94,17 +94,22 @@ def drain(
     seconds: float | None = SOFT_BUDGET_SECONDS,
     is_ringing: bool = True,
     stop: threading.Event | None = None,
+    on_settled: Callable[[Settlement], None] | None = None,
 ) -> Drained:
     """Run due jobs of the queue until none is due, `stop` is set or `seconds` have passed (None: no limit).
 
     Ends early only after the batch at hand; then `is_empty` is false and, with `is_ringing`, a worker is woken.
+    `on_settled` is told of each job as it leaves our hands.
     """
     queue, budget, drained = queues[name], Budget.of(seconds, stop=stop), Drained()
     while not budget.is_spent():
         jobs = claim(queue.model, limit=queue.batch_size())
         if not jobs:
             return drained
-        drained.outcomes.update(settlement.outcome for settlement in _run(queue, jobs, budget))
+        for settlement in _run(queue, jobs, budget):
+            drained.outcomes[settlement.outcome] += 1
+            if on_settled is not None:
+                on_settled(settlement)
     drained.is_empty = False
     if is_ringing:
         ring(name)

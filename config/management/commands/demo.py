@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, call_command
 
 from config import demo
@@ -14,9 +16,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0)
-        call_command("setup_schedules")
-        login = demo.ensure_admin(settings.BASE_DIR)
-        owner = demo.User.objects.get(username=login.username)
+        call_command("setup_schedules", stdout=io.StringIO())
+        login = demo.ensure_admin()
+        owner = User.objects.get(username=login.username)
         self.stdout.write(f"admin user   {'created' if login.is_new else 'already there'}")
         for name in demo.SAMPLES:
             self._report_import(name, demo.import_sample(settings.BASE_DIR / "samples" / name, owner))
@@ -37,7 +39,7 @@ class Command(BaseCommand):
             f"{job.skipped} skipped, {job.invalid} invalid, {job.failed} failed"
         )
 
-    def _store_photos(self, owner: demo.User) -> None:
+    def _store_photos(self, owner: User) -> None:
         try:
             with demo.portraits_allowed():
                 demo.store_photos(owner)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import io
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from config import demo
+from contacts.models import Contact, ContactPicture
+from contacts.pictures import image_url, with_pictures
+from imports.models import ImportJob
+from media_store.models import PhotoJob
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, settings: LazySettings) -> None:
+    """Keep the password apart from that of a real demo."""
+    settings.MEDIA_DIR = tmp_path / "media"
+
+
+def run_demo() -> str:
+    out = io.StringIO()
+    call_command("demo", stdout=out)
+    return out.getvalue()
+
+
+def everything() -> list[Any]:
+    """Return what a second run must leave as it is, with the times of the last change."""
+    return [
+        sorted(Contact.objects.values_list("pk", "display_name", "updated_at")),
+        sorted(PhotoJob.objects.values_list("pk", "sha256", "checked_at")),
+        sorted(ImportJob.objects.values_list("pk", "state")),
+    ]
+
+
+def test_the_demo_fills_the_hub_and_a_second_run_changes_nothing() -> None:
+    output = run_demo()
+    contacts, photos = Contact.objects.count(), PhotoJob.objects.filter(state="completed").count()
+    assert contacts >= 60
+    assert photos >= 60
+    assert output.splitlines()[-1] == f"demo: ok contacts={contacts} photos={photos} failed=0"
+    before = everything()
+    again = run_demo()
+    assert again.splitlines()[-1] == output.splitlines()[-1]
+    assert again.count("already imported, nothing changed") == len(demo.SAMPLES)
+    assert everything() == before
+
+
+def test_it_says_how_to_sign_in_and_the_password_works(client: Any) -> None:
+    output = run_demo()
+    password = output.split("user admin, password ")[1].split()[0]
+    assert client.login(username="admin", password=password)
+    assert f"password {password}" in run_demo()
+
+
+def test_both_files_give_pictures_and_people_in_both_are_one_contact() -> None:
+    run_demo()
+    mara = with_pictures(Contact.objects.filter(display_name="Mara Lindholm")).get()
+    assert mara.emails.count() == 2
+    assert image_url(mara)
+    assert set(ContactPicture.objects.values_list("source", flat=True)) == {"vcard", "csv"}
+
+
+def test_a_user_called_admin_keeps_their_password() -> None:
+    User.objects.create_superuser("admin", "admin@example.com", "my own")
+    assert "password the one you chose" in run_demo()
+    assert User.objects.get().check_password("my own")
+
+
+def test_a_taken_port_is_named_and_what_was_imported_stays() -> None:
+    taken = pytest.raises(CommandError, match=r"127\.0\.0\.1:8765, which is taken")
+    with socket.create_server(("127.0.0.1", demo.PORTRAITS_PORT)), taken:
+        run_demo()
+    assert Contact.objects.count() >= 60
+    assert run_demo().splitlines()[-1].endswith("failed=0")
