@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python 3.11 or newer, and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench faults lock format clean
+.PHONY: help setup demo serve test check bench faults mutants lock format clean
 
 # Relative, so that a checkout in a folder with spaces works.
 PYTHON := .venv/bin/python
@@ -38,6 +38,9 @@ bench: setup ## Run the measurements, each beside its rival (NAMES="jobs photos"
 
 faults: setup ## Run the fault campaigns: killed processes, lost servers
 	@$(PYTHON) -m pytest -n 0 tests/faults
+
+mutants: setup ## Take each guard of downloads and pictures out and see its test fail
+	@$(PYTHON) -m tests.mutants
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml
 	@for name in base dev; do \

@@ -28,6 +28,12 @@ def _page(title: str, icon: str, model: str, permission: Callable[[HttpRequest],
     }
 
 
+def _link(title: str, icon: str, name: str, permission: Callable[[HttpRequest], bool] | None = None) -> dict[str, Any]:
+    """Return the entry of a page that belongs to photos, for those who may see them or as `permission` says."""
+    may_see = permission or _may("media_store.view_photojob")
+    return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": may_see}
+
+
 def _asset(path: str) -> Callable[[HttpRequest], str]:
     return lambda request: static(path)
 
@@ -50,6 +56,16 @@ NAVIGATION = [
             _page("Imports", "upload_file", "imports.importjob"),
             _page("Column presets", "view_column", "imports.mappingpreset"),
             _page("Photos", "photo_camera", "media_store.photojob"),
+            _link("Photo statistics", "monitoring", "admin:media_store_statistics"),
+            _link("Check an address", "travel_explore", "admin:media_store_check"),
+        ],
+    },
+    {
+        "title": "Catalogue",
+        "collapsible": True,
+        "items": [
+            _page("Parts", "category", "media_store.part"),
+            _page("Support videos", "smart_display", "media_store.supportvideo"),
         ],
     },
     {
@@ -59,6 +75,7 @@ NAVIGATION = [
             _page("Users", "person", "auth.user", _is_superuser),
             _page("Groups", "shield_person", "auth.group", _is_superuser),
             _page("Profiles", "badge", "contacts.userprofile"),
+            _link("Storage doctor", "medical_services", "admin:media_store_doctor", _is_superuser),
             _page("Audit", "policy", "config.auditevent"),
             _page("Schedules", "schedule", "django_q.schedule", _is_superuser),
             _page("Queued tasks", "pending_actions", "django_q.ormq", _is_superuser),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from django.db import connection
 
 from config.jobs.draining import Budget
@@ -101,6 +101,8 @@ def _set_pictures_aside(job: ImportJob, page: list[ReadRow]) -> None:
     for name in StoredFile.objects.filter(name__in=pictures).values_list("name", flat=True):
         del pictures[name]
     for name, content in [entry for entry in pictures.items() if len(entry[1]) >= BLOB_LIMIT]:
+        # A crash before the row was written leaves these bytes behind, and `save` would take another name.
+        storages["files"].delete(name)
         default_storage.save(name, ContentFile(content))
         del pictures[name]
     HybridStorage().store_many(pictures, content_type="application/octet-stream")

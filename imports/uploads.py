@@ -27,7 +27,10 @@ CARD = ("Entry", "Card")
 
 def read_upload(job: ImportJob) -> Iterator[ReadRow]:
     """Yield the rows of the job's file from its cursor on; raises ReadError when the file cannot be read."""
+    is_csv = job.provider == ImportJob.Provider.CSV
     try:
+        # Before the reading begins: both go through one file object, which the layout closes behind itself.
+        mapping = job.mapping or (explained_mapping(read_layout(job)) if is_csv else None)
         upload = job.upload.open("rb")
     except FileNotFoundError:
         raise PermanentFailure("The uploaded file is no longer there.", code="upload_gone") from None
@@ -38,7 +41,6 @@ def read_upload(job: ImportJob) -> Iterator[ReadRow]:
         if job.provider == ImportJob.Provider.VCARD:
             yield from vcard.read(stream, region=region, limits=limits(), **place)
         else:
-            mapping = job.mapping or explained_mapping(read_layout(job))
             yield from csv.read(stream, mapping=mapping, region=region, limits=limits(), **place)
 
 

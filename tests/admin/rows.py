@@ -32,7 +32,7 @@ from contacts.models import (
     UserProfile,
 )
 from imports.models import ImportJob, ImportRow, MappingPreset
-from media_store.models import PhotoJob
+from media_store.models import Part, PhotoJob, SupportVideo
 from tests.factories import make_photo_job, make_user
 
 GRANTS = (
@@ -155,6 +155,10 @@ MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
         owner=owner, name=text[:100], fingerprint=text[:64], mapping={text: "email"}
     ),
     PhotoJob: make_photo,
+    Part: lambda owner, text: Part.objects.create(number=text[:50] + "!", name=text, description=text),
+    SupportVideo: lambda owner, text: SupportVideo.objects.create(
+        title=text, category=text[:100], file="shared/videos/gone.mp4", content_type="video/mp4", size=0
+    ),
     User: lambda owner, text: make_user(first_name=text, last_name=text),
     Group: lambda owner, text: Group.objects.create(name=text),
     Schedule: lambda owner, text: Schedule.objects.create(name=text, func="builtins.print", cron=""),
@@ -166,6 +170,11 @@ MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
     ),
     WorkerBeat: lambda owner, text: WorkerBeat.objects.create(name=text[:100], beat_at=timezone.now()),
 }
+
+SHARED = (Part, SupportVideo)
+"""Everybody's; model permissions say who may look and who may write."""
+
+OWNED = [model for model in MAKERS if model not in SHARED]
 
 
 def _task(model: type[models.Model], text: str, *, is_success: bool) -> Any:

@@ -4,38 +4,9 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 
 from config.jobs.models import LeasedJob, job_constraints, job_indexes
-
-
-class Blob(models.Model):
-    """Bytes kept in PostgreSQL, once for each content."""
-
-    sha256 = models.CharField(max_length=64, primary_key=True)
-    data = models.BinaryField()
-    size = models.PositiveIntegerField()
-    content_type = models.CharField(max_length=100)
-    created_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return self.sha256[:16]
-
-
-class StoredFile(models.Model):
-    """A name in the hybrid store: with a blob the bytes are in PostgreSQL, without one in the `files` tier."""
-
-    name = models.CharField(max_length=255, unique=True)
-    blob = models.ForeignKey(Blob, models.PROTECT, null=True, blank=True, related_name="files")
-    size = models.BigIntegerField()
-    sha256 = models.CharField(max_length=64)
-    content_type = models.CharField(max_length=100)
-    created_at = models.DateTimeField(db_default=Now())
-    last_accessed_at = models.DateTimeField(null=True, blank=True)
-    deleted_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.name
+from config.ownership import OwnedQuerySet
 
 
 class PhotoJob(LeasedJob):
@@ -83,12 +54,20 @@ class PhotoJob(LeasedJob):
     source_ref = models.CharField(max_length=255, blank=True, default="", db_default="")
     path_hint = models.CharField(max_length=60, blank=True, default="", db_default="")
     file = models.FileField(max_length=255, blank=True, default="", db_default="")
+    previous_file = models.FileField(max_length=255, blank=True, default="", db_default="")
     sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     source_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     etag = models.CharField(max_length=255, blank=True, default="", db_default="")
     last_modified = models.CharField(max_length=60, blank=True, default="", db_default="")
     checked_at = models.DateTimeField(null=True, blank=True)
     verdict = models.CharField(max_length=20, blank=True, default="", db_default="", choices=Verdict.choices)
+    stored_at = models.DateTimeField(null=True, blank=True, help_text="When the present file was stored.")
+    absent_since = models.DateTimeField(
+        null=True, blank=True, help_text="The first of the answers 404 and 410 in a row."
+    )
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="Absent again a week later: no longer asked for.")
+
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         indexes = [
