@@ -37,7 +37,7 @@ bench: setup ## Run the measurements, each beside its rival (NAMES="jobs photos"
 	@for name in $(NAMES); do echo "$$name"; $(MANAGE) pg run -- $(MANAGE) bench $$name || exit 1; done
 
 faults: setup ## Run the fault campaigns: killed processes, lost servers
-	@$(PYTHON) -m pytest -n 0 tests/faults
+	@KITH_FAULTS=long $(PYTHON) -m pytest -n 0 tests/faults
 
 mutants: setup ## Take each guard of downloads and pictures out and see its test fail
 	@$(PYTHON) -m tests.mutants

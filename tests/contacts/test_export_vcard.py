@@ -145,11 +145,13 @@ def test_without_a_source_card_the_identity_is_our_own(contact: Contact, owner: 
 
 
 def test_a_text_that_looks_like_the_end_of_a_card_does_not_end_it(contact: Contact) -> None:
-    for length in range(60, 90):
-        Contact.objects.filter(pk=contact.pk).update(notes="x" * length + "\nEND:VCARD\nBEGIN:VCARD\n" + "y" * length)
+    for length in range(50, 80):
+        notes = "x" * length + "\nBEGIN:VCARD " + "y" * length + " END:VCARD"
+        Contact.objects.filter(pk=contact.pk).update(notes=notes)
         row = read(card_of(contact))
         assert row.contact is not None
-        assert row.contact.notes.endswith("\nEND:VCARD\nBEGIN:VCARD\n" + "y" * length)
+        assert row.contact.notes == notes
+        assert row.contact.external_id == f"urn:uuid:{contact.pk}"  # what stands behind the note is still the card's
 
 
 def test_values_that_were_edited_into_disorder_are_written_clean(contact: Contact, owner: User) -> None:

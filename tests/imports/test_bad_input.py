@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage, storages
 
 from contacts.models import Contact, ContactLink
 from imports.models import ImportJob
 from media_store.models import PhotoJob
-from tests.imports.builders import adds_up, card, cards, counts, import_file, reasons, the_contact
+from tests.imports.builders import adds_up, card, cards, counts, import_file, reasons, run, start, the_contact
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +107,17 @@ def test_a_large_embedded_picture_goes_to_the_file_tier(owner: User) -> None:
     assert (counts(job), job.photos_queued) == ({"created": 1}, 1)
     photo = PhotoJob.objects.get()
     assert default_storage.size(photo.source_ref) == len(content)
+
+
+def test_bytes_that_a_crash_left_behind_do_not_take_the_name_of_a_large_picture(owner: User) -> None:
+    content = bytes(range(256)) * 2_400
+    text = card("Ada", uid="u1", lines=["PHOTO;ENCODING=b;TYPE=JPEG:" + base64.b64encode(content).decode()])
+    job = start(owner, text, has_preview=False)
+    name = f"o{owner.pk}/imports/{job.pk}-{hashlib.sha256(content).hexdigest()}"
+    storages["files"].save(name, ContentFile(content[:1_000]))
+    run(job)
+    with default_storage.open(PhotoJob.objects.get().source_ref) as file:
+        assert file.read() == content
 
 
 def test_over_long_values_are_cut_and_not_lost(owner: User) -> None:
