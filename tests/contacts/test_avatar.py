@@ -77,10 +77,13 @@ def test_a_superuser_sees_every_picture(contact: Contact) -> None:
     assert signed_in(make_user("root", is_superuser=True)).get(address(contact)).status_code == 200
 
 
-def test_lost_bytes_are_404_and_never_an_error(owner: User, contact: Contact) -> None:
+def test_lost_bytes_are_asked_for_again_and_answered_with_initials_meanwhile(owner: User, contact: Contact) -> None:
     picture = make_picture(contact)
     StoredFile.objects.filter(name=picture.photo_job.file.name).delete()
-    assert signed_in(owner).get(address(contact)).status_code == 404
+    response = signed_in(owner).get(address(contact))
+    assert (response.status_code, response["Content-Type"]) == (200, "image/svg+xml")
+    picture.photo_job.refresh_from_db()
+    assert picture.photo_job.state == "pending"
 
 
 def test_post_is_refused(owner: User, contact: Contact) -> None:
