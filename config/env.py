@@ -7,6 +7,7 @@ computed from a setting before that.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,6 +99,21 @@ def secret(value: str) -> None:
     """Accept an empty value, which closes what the secret opens."""
     if value and len(value) < 32:
         raise ValidationError("Must be at least 32 random characters.")
+
+
+def field_keys(values: list[str]) -> None:
+    """Accept `<id>:<base64 of 32 bytes>` entries with different ids; none at all closes what needs them."""
+    ids = [value.partition(":")[0] for value in values]
+    if len(set(ids)) != len(ids):
+        raise ValidationError("Two keys have the same id.")
+    for value in values:
+        key_id, _, encoded = value.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
+        if not key_id.isalnum() or len(key) != 32 or len(set(key)) < 8:  # never echo it
+            raise ValidationError("Each key must be <id>:<base64 of 32 random bytes>; `make setup` makes one.")
 
 
 def postgres_url(value: str) -> None:

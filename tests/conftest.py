@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import secrets
@@ -26,6 +27,7 @@ def settings_for_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(
         SECRET_KEY=secrets.token_urlsafe(50),
+        FIELD_KEYS=[f"test:{base64.b64encode(secrets.token_bytes(32)).decode()}"],
         MEDIA_DIR=media_dir,
         STATIC_ROOT=tmp_path_factory.mktemp("static"),  # whitenoise warns of one that is not there
         STORAGES={**settings.STORAGES, "files": files, "staticfiles": static},

@@ -7,6 +7,7 @@ from django.db import models
 
 from config.jobs.models import LeasedJob, job_constraints, job_indexes
 from config.ownership import OwnedQuerySet
+from imports.models.account import ProviderAccount
 
 STEPS = {"pending": "fetching", "fetched": "planning", "confirmed": "importing", "undo_requested": "undoing"}
 
@@ -53,6 +54,14 @@ class ImportJob(LeasedJob):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     provider = models.CharField(max_length=16, choices=Provider.choices)
+    account = models.ForeignKey(
+        ProviderAccount,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="import_jobs",
+        help_text="Google, Microsoft.",
+    )
     upload = models.FileField(max_length=255, blank=True, default="")
     upload_name = models.CharField(max_length=255, blank=True, default="", help_text="The file's own name.")
     upload_size = models.BigIntegerField(default=0)

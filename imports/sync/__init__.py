@@ -1,0 +1,1 @@
+"""Bring mail, meetings and chats in as communication events."""
