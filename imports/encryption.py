@@ -95,7 +95,7 @@ class SealedField(models.TextField):  # type: ignore[type-arg]
     def get_prep_value(self, value: Any) -> Any:
         if isinstance(value, Sealed):
             return value.text
-        if value is None or hasattr(value, "resolve_expression"):
+        if value in (None, "") or hasattr(value, "resolve_expression"):  # the column's default holds nothing
             return super().get_prep_value(value)
         raise TypeError(f"{self.name} takes sealed values only.")
 

@@ -44,6 +44,9 @@ class ProviderAccount(OwnedModel):
     state = models.CharField(max_length=16, choices=State.choices, default=State.CONNECTED)
     sealed_tokens = SealedField()
     expires_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Of the access token.")
+    grant_version = models.PositiveIntegerField(default=1, db_default=1, editable=False, help_text="Counts new tokens.")
+    refresh_lease = models.UUIDField(null=True, editable=False, help_text="Whoever is renewing the access token now.")
+    refresh_lease_until = models.DateTimeField(null=True, editable=False)
     scopes = models.JSONField(default=list, blank=True, help_text="What the person has agreed to.")
     last_error = models.TextField(blank=True, default="")
     paused_until = models.DateTimeField(null=True, blank=True, help_text="The provider asked us to wait.")
@@ -72,13 +75,14 @@ class ProviderAccount(OwnedModel):
     @property
     def tokens(self) -> dict[str, Any]:
         """The provider's last token answer, or an IMAP password; raises imports.encryption.Unreadable."""
-        text = unseal(self.sealed_tokens, bound_to=self._binding)
+        text = unseal(self.sealed_tokens, bound_to=self.binding)
         return dict(json.loads(text)) if text else {}
 
     def seal_tokens(self, tokens: Mapping[str, Any]) -> Sealed:
         """Return `tokens` as the column `sealed_tokens` of this very row takes them."""
-        return seal(json.dumps(dict(tokens)), bound_to=self._binding)
+        return seal(json.dumps(dict(tokens)), bound_to=self.binding)
 
     @property
-    def _binding(self) -> str:
+    def binding(self) -> str:
+        """What the secrets of this row are bound to: copied to another row they cannot be read."""
         return f"{self._meta.db_table}.sealed_tokens:{self.pk}:{self.owner_id}:{self.provider}"

@@ -63,7 +63,9 @@ class ImportJob(LeasedJob):
         help_text="Google, Microsoft.",
     )
     upload = models.FileField(max_length=255, blank=True, default="")
-    upload_name = models.CharField(max_length=255, blank=True, default="", help_text="The file's own name.")
+    upload_name = models.CharField(
+        max_length=255, blank=True, default="", help_text="The file's own name, or the account's address."
+    )
     upload_size = models.BigIntegerField(default=0)
     mapping = models.JSONField(
         default=dict,
@@ -73,6 +75,19 @@ class ImportJob(LeasedJob):
     has_preview = models.BooleanField("preview first", default=True)
     on_conflict = models.CharField(max_length=12, choices=OnConflict.choices, default=OnConflict.FILL_BLANKS)
     cursor = models.JSONField(default=dict, blank=True, help_text="How far the current step has come.")
+    account_cursor = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        editable=False,
+        help_text="Where the account's next import goes on once this one is completed.",
+    )
+    told_of = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The end (finished_at) of which the owner was told."
+    )
+    forgotten_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the upload and the text of its entries were erased."
+    )
     planned_at = models.DateTimeField(null=True, blank=True, editable=False)
     total = models.PositiveIntegerField(default=0)
     processed = models.PositiveIntegerField(default=0)

@@ -38,6 +38,7 @@ class SyncRun(LeasedJob):
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     upload = models.FileField(max_length=255, blank=True, default="", help_text="A mail file, where there is one.")
+    upload_name = models.CharField(max_length=255, blank=True, default="", help_text="The file's own name.")
     since = models.DateTimeField(null=True, blank=True, help_text="For a sync of the past: from when.")
     triggered_by = models.CharField(max_length=20, default="schedule")
     cursor = models.JSONField(default=dict, blank=True, editable=False, help_text="How far this run has come.")
@@ -64,4 +65,4 @@ class SyncRun(LeasedJob):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} sync {self.pk}"
+        return f"{self.get_kind_display()} sync {self.pk}" + (f" of {self.upload_name}" if self.upload_name else "")
