@@ -1,33 +1,39 @@
-"""First step of an import: read the upload into rows, page by page."""
+"""First step of an import: bring a file or an account into rows, page by page."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
+import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage, storages
 from django.db import connection
 
 from config.jobs.draining import Budget
-from config.jobs.failures import PermanentFailure
+from config.jobs.failures import CursorFailure, PermanentFailure, TemporaryFailure
 from config.jobs.leases import fenced
 from config.jobs.settling import Settlement, progressed, settle
 from contacts.identifiers import uuid7
 from contacts.incoming import IncomingContact
 from imports.entries import Parsed, content_identity, to_parsed
+from imports.listing import begun_again
 from imports.models import ImportJob, ImportRow
+from imports.pages import Page
+from imports.presence import note_presence, rename
 from imports.readers import ReadError, ReadRow
 from imports.reasons import Reason
-from imports.uploads import read_upload
+from imports.sources import embedded, open_source
+from imports.turns import THROTTLED, Turn, throttled
 from media_store.models import BLOB_LIMIT, StoredFile
 from media_store.storage import HybridStorage
 
-PAGE_ROWS = 1_000
-PAGE_PICTURE_BYTES = 16_000_000
+log = structlog.get_logger(__name__)
+
+Decision = ImportRow.Decision
+
 ANALYZE_FROM_ROWS = 10_000
 
 COLUMNS = [
@@ -43,61 +49,82 @@ COLUMNS = [
     "error",
     "contact_id",
 ]
+# Only what is joined and searched by: reading samples of the long texts takes ten times as long.
+ANALYZE = f"analyze {ImportRow._meta.db_table} (job_id, position, external_id, decision, contact_id, joined_to)"
 COPY = f"copy {ImportRow._meta.db_table} ({', '.join(COLUMNS)}) from stdin"
+ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def fetch(job: ImportJob, budget: Budget) -> list[Settlement]:
     """Read on from the job's cursor; each page commits its rows, its pictures and the cursor together."""
+    turn = Turn(budget, is_short=job.account_id is not None)
     try:
-        for page in _pages(read_upload(job)):
-            with fenced(job):
-                _save_page(job, page)
-            if budget.is_spent():
-                return settle([progressed(job)])
+        with open_source(job) as source:
+            for page in source.pages():
+                with fenced(job):
+                    _save_page(job, page)
+                if turn.is_over():
+                    return settle([progressed(job)])
     except ReadError as error:
         raise PermanentFailure(str(error), code=error.code) from error
+    except CursorFailure as failure:
+        return _begin_again(job, failure)
+    except TemporaryFailure as failure:
+        if failure.code != THROTTLED:
+            raise
+        return settle([throttled(job, failure)])
+    return _finish(job)
+
+
+def _begin_again(job: ImportJob, failure: CursorFailure) -> list[Settlement]:
+    """Forget what was listed and list it anew, as the provider has lost the place."""
+    try:
+        cursor = begun_again(job.cursor, failure)
+    except PermanentFailure:
+        with fenced(job):
+            ImportJob.objects.filter(pk=job.pk).update(cursor={**job.cursor, "restarts": 0})
+        raise
+    log.info("listing_begun_again", job=job.pk, code=failure.code, restarts=cursor["restarts"])
+    with fenced(job):
+        ImportRow.objects.filter(job_id=job.pk).delete()
+        ImportJob.objects.filter(pk=job.pk).update(cursor=cursor, total=0, processed=0, crashes=0)
+        return settle([progressed(job)])
+
+
+def _finish(job: ImportJob) -> list[Settlement]:
     if job.total >= ANALYZE_FROM_ROWS:
         # The planner knows nothing of the new rows, and the next step joins all of them.
         with connection.cursor() as cursor:
-            cursor.execute(f"analyze {ImportRow._meta.db_table}")
+            cursor.execute(ANALYZE)
     with fenced(job):
-        ImportJob.objects.filter(pk=job.pk).update(cursor={}, processed=0)
+        if job.account_id:
+            job.total = note_presence(job, prefixes=job.cursor["all_of"])
+        ImportJob.objects.filter(pk=job.pk).update(cursor={}, processed=0, total=job.total)
         return settle([progressed(job, state=ImportJob.State.FETCHED)])
 
 
-def _pages(rows: Iterable[ReadRow]) -> Iterator[list[ReadRow]]:
-    """Cut into pages of at most 1,000 rows and about 16 MB of embedded pictures."""
-    page: list[ReadRow] = []
-    picture_bytes = 0
-    for row in rows:
-        page.append(row)
-        picture_bytes += len(_embedded(row))
-        if len(page) >= PAGE_ROWS or picture_bytes >= PAGE_PICTURE_BYTES:
-            yield page
-            page, picture_bytes = [], 0
-    if page:
-        yield page
-
-
-def _save_page(job: ImportJob, page: list[ReadRow]) -> None:
-    _set_pictures_aside(job, page)
+def _save_page(job: ImportJob, page: Page) -> None:
+    _set_pictures_aside(job, page.rows)
+    rename(job, page.renamed)
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        for row in page:
+        for row in page.rows:
             copy.write_row(_values(job, row))
-    last = page[-1]
-    job.total = last.position
+    job.cursor = page.cursor
+    job.total = page.cursor["position"]
     ImportJob.objects.filter(pk=job.pk).update(
-        cursor={"position": last.position, "offset": last.offset},
-        total=last.position,
-        processed=last.position,
+        cursor=page.cursor,
+        total=job.total,
+        processed=job.total,
+        attempts=0,
         crashes=0,
+        **({} if page.account_cursor is None else {"account_cursor": page.account_cursor}),
     )
 
 
 def _set_pictures_aside(job: ImportJob, page: list[ReadRow]) -> None:
     """Store the embedded pictures of a page; one that several entries of the job share is stored once."""
-    pictures = {_picture_name(job, content): content for row in page if (content := _embedded(row))}
+    pictures = {_picture_name(job, content): content for row in page if (content := embedded(row))}
     for name in StoredFile.objects.filter(name__in=pictures).values_list("name", flat=True):
         del pictures[name]
     for name, content in [entry for entry in pictures.items() if len(entry[1]) >= BLOB_LIMIT]:
@@ -113,7 +140,10 @@ def _values(job: ImportJob, row: ReadRow) -> tuple[Any, ...]:
     if contact is None or contact.is_empty():
         reason = row.reason or Reason.NO_NAME_OR_ADDRESS
         error = row.error or Reason.NO_NAME_OR_ADDRESS.sentence
-        return (job.pk, row.position, "", "", "{}", raw, "", ImportRow.Decision.INVALID, str(reason), error, None)
+        # Of somebody from an account it is known who it is, and that they are (or are no longer) there.
+        identity = contact.external_id if contact is not None and job.account_id else ""
+        decision = Decision.SKIP if reason == Reason.GONE_AT_SOURCE else Decision.INVALID
+        return (job.pk, row.position, identity, "", "{}", raw, "", decision, str(reason), error, None)
     parsed = to_parsed(contact)
     return (
         job.pk,
@@ -123,7 +153,7 @@ def _values(job: ImportJob, row: ReadRow) -> tuple[Any, ...]:
         _json(parsed),
         raw,
         _photo(job, contact),
-        ImportRow.Decision.CREATE,
+        Decision.CREATE,
         Reason.NEW,
         "",
         uuid7(),
@@ -131,7 +161,7 @@ def _values(job: ImportJob, row: ReadRow) -> tuple[Any, ...]:
 
 
 def _json(parsed: Parsed) -> str:
-    text = json.dumps(parsed, ensure_ascii=False)
+    text = ENCODE(parsed)
     if "\\u0000" in text or not text.isascii():
         text = UNSTORABLE.sub("", text.replace("\\u0000", ""))
     return text
@@ -141,14 +171,10 @@ def _storable(text: str) -> str:
     return text if text.isascii() and "\0" not in text else UNSTORABLE.sub("\ufffd", text)
 
 
-def _embedded(row: ReadRow) -> bytes:
-    return row.contact.photo.content if row.contact is not None and row.contact.photo is not None else b""
-
-
 def _photo(job: ImportJob, contact: IncomingContact) -> str:
     if contact.photo is None:
         return ""
-    return contact.photo.url or _picture_name(job, contact.photo.content)
+    return contact.photo.url or contact.photo.reference or _picture_name(job, contact.photo.content)
 
 
 def _picture_name(job: ImportJob, content: bytes) -> str:

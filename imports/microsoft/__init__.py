@@ -1,0 +1,1 @@
+"""Microsoft: contacts and their pictures by Graph."""
