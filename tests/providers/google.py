@@ -1,4 +1,4 @@
-"""Google on this machine: authorisation, token, revocation, userinfo, the People API and the host of its pictures.
+"""Google on this machine: authorisation, token, revocation, userinfo, People, its pictures, Gmail and Calendar.
 
 Rules and words follow developers.google.com/people/api/rest/v1/people.connections/list and …/otherContacts/list and
 developers.google.com/identity/protocols/oauth2/web-server; where they are silent, what was seen in the field.
@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from tests.providers import photos, schemas
+from tests.providers import gmail, google_calendar, photos, schemas
 from tests.providers.address_book import AddressBook, Entry
 from tests.providers.exchange import Answer, Page, Request, picture
+from tests.providers.gmail import GmailRoutes
+from tests.providers.google_calendar import GoogleCalendarRoutes
 from tests.providers.google_person import OTHER_CONTACT_FIELDS, PERSON_FIELDS, group_resources, person_resource
 from tests.providers.grants import Code
+from tests.providers.mailbox import Shelf
 from tests.providers.oauth import OAuthStandIn
 from tests.providers.opaque import fingerprint, seal, unseal
 from tests.providers.people import Person
@@ -30,7 +33,7 @@ LATER_STATUS = {410: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 500: "INT
 PHOTO_SIZE = 100
 
 
-class GoogleStandIn(OAuthStandIn):
+class GoogleStandIn(GmailRoutes, GoogleCalendarRoutes, OAuthStandIn):
     """Each account has an address book of `people` and another of `other_people`, both a number or a list.
 
     Page tokens die with `kill_page_tokens()`, sync tokens with `expire_sync_tokens()`.
@@ -47,6 +50,8 @@ class GoogleStandIn(OAuthStandIn):
         Route("other_contacts", "GET", "/v1/otherContacts"),
         Route("contact_groups", "GET", "/v1/contactGroups"),
         Route("photo", "GET", r"/photos/(?P<kind>[a-z]+)/(?P<key>[0-9-]+)/photo\.jpg"),
+        *gmail.ROUTES,
+        *google_calendar.ROUTES,
     )
 
     def __init__(
@@ -62,6 +67,9 @@ class GoogleStandIn(OAuthStandIn):
         }
         self._page_age = self._sync_age = 0
         self._expired_status = 400
+        self.mailboxes = {account: Shelf() for account in self.accounts}
+        self.calendars = {account: Shelf() for account in self.accounts}
+        self.oldest_history = self.oldest_sync = 0
 
     def settings(self) -> dict[str, str]:
         return {
@@ -72,6 +80,8 @@ class GoogleStandIn(OAuthStandIn):
             "GOOGLE_REVOKE_URL": f"{self.address}/revoke",
             "GOOGLE_USERINFO_URL": f"{self.address}/oauth2/v2/userinfo",
             "GOOGLE_PEOPLE_URL": self.address,
+            "GMAIL_URL": self.address,
+            "GOOGLE_CALENDAR_URL": self.address,
             "PHOTO_ALLOWED_HOSTS": self.address.removeprefix("http://"),
         }
 

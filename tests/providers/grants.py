@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 MARKER = "stand-in-token"
 CODE_SECONDS = 600
 
+issued = 0
+"""How many tokens this process has given out; tests/leaks.py looks for them where they must not be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
@@ -61,9 +64,14 @@ class Grants:
         self._refresh: dict[str, Grant] = {}
         self.by_account: dict[str, Grant] = {}
 
+    def _made(self, kind: str) -> str:
+        global issued
+        issued += 1
+        return f"{MARKER}-{kind}-{secrets.token_urlsafe(24)}"
+
     def issue_code(self, consent: Consent, *, account: str, scopes: tuple[str, ...]) -> str:
         with self._lock:
-            code = f"{MARKER}-code-{secrets.token_urlsafe(24)}"
+            code = self._made("code")
             self._codes[code] = Code(consent, account, scopes, time.time() + CODE_SECONDS)
             return code
 
@@ -85,13 +93,13 @@ class Grants:
 
     def issue_access(self, grant: Grant) -> str:
         with self._lock:
-            token = f"{MARKER}-access-{secrets.token_urlsafe(24)}"
+            token = self._made("access")
             self._access[token] = (grant, time.time() + self.expires_in, frozenset(grant.scopes))
             return token
 
     def issue_refresh(self, grant: Grant) -> str:
         with self._lock:
-            token = f"{MARKER}-refresh-{secrets.token_urlsafe(24)}"
+            token = self._made("refresh")
             self._refresh[token] = grant
             grant.refresh_tokens.add(token)
             return token

@@ -1,9 +1,9 @@
 """JSON Schemas for Microsoft Graph, written by hand.
 
 Graph publishes its types as OData metadata, not as JSON Schema. These follow the documentation's resource types
-contact, contactFolder, emailAddress, physicalAddress, user and profilePhoto, and its pages on delta queries, JSON
-batching and error responses (learn.microsoft.com/graph/api/resources/… and /graph/errors): every documented key with
-its type, and nothing else.
+contact, contactFolder, emailAddress, physicalAddress, user and profilePhoto, what we select of message and event, and
+its pages on delta queries, JSON batching and error responses (learn.microsoft.com/graph/api/resources/… and
+/graph/errors): every documented key with its type, and nothing else.
 """
 
 from __future__ import annotations
@@ -112,11 +112,47 @@ USER = _object(
     },
     required=("id", "userPrincipalName", "displayName", "mail"),
 )
+RECIPIENT = _object({"emailAddress": EMAIL_ADDRESS})
+_RECIPIENTS: Schema = {"type": "array", "items": RECIPIENT}
+_FLAG: Schema = {"type": "boolean"}
+_RESPONSE = _object({"response": _STRING, "time": _MOMENT})
+_WHEN = _object({"dateTime": {"type": "string"}, "timeZone": {"type": "string"}}, required=("dateTime", "timeZone"))
+MESSAGE = _object(
+    {
+        "id": _ID,
+        **dict.fromkeys(("conversationId", "subject", "internetMessageId"), _STRING),
+        "from": RECIPIENT,
+        **dict.fromkeys(("toRecipients", "ccRecipients", "bccRecipients"), _RECIPIENTS),
+        **dict.fromkeys(("receivedDateTime", "sentDateTime"), _MOMENT),
+        "internetMessageHeaders": {"type": "array", "items": _object({"name": _STRING, "value": _STRING})},
+        "isDraft": _FLAG,
+    },
+    required=("id",),
+)
+EVENT = _object(
+    {
+        "id": _ID,
+        "subject": _STRING,
+        **dict.fromkeys(("isAllDay", "isCancelled"), _FLAG),
+        "lastModifiedDateTime": _MOMENT,
+        "responseStatus": _RESPONSE,
+        **dict.fromkeys(("start", "end"), _WHEN),
+        "organizer": RECIPIENT,
+        "attendees": {
+            "type": "array",
+            "items": _object({"type": _STRING, "status": _RESPONSE, "emailAddress": EMAIL_ADDRESS}),
+        },
+    },
+    required=("id",),
+)
+_DELTA_LINKS = ("@odata.nextLink", "@odata.deltaLink")
 SHAPES: dict[str, Schema] = {
     **OAUTH_SHAPES,
     "contact": {**CONTACT, "properties": {**CONTACT["properties"], "@odata.context": LINK}},
     "contacts": _collection(CONTACT),
-    "delta": _collection({"anyOf": [CONTACT, REMOVED]}, links=("@odata.nextLink", "@odata.deltaLink")),
+    "delta": _collection({"anyOf": [CONTACT, REMOVED]}, links=_DELTA_LINKS),
+    "messages": _collection({"anyOf": [MESSAGE, REMOVED]}, links=_DELTA_LINKS),
+    "events": _collection({"anyOf": [EVENT, REMOVED]}, links=_DELTA_LINKS),
     "folders": _collection(FOLDER),
     "photo": PHOTO,
     "batch": BATCH,

@@ -16,13 +16,15 @@ from email.message import Message
 from typing import Any
 from urllib.parse import unquote
 
-from tests.providers import photos, schemas
+from tests.providers import graph_mail, photos, schemas
 from tests.providers.address_book import AddressBook, Entry
 from tests.providers.exchange import Answer, Page, Request, picture
 from tests.providers.grants import Code
 from tests.providers.graph_contact import contact_id, contact_resource, folder_id, number_in
 from tests.providers.graph_listing import IMMUTABLE, Links, one_page, page_size, place_of, selected, wants_immutable
+from tests.providers.graph_mail import GraphMailRoutes
 from tests.providers.graph_schemas import CONTACT_FIELDS, SHAPES
+from tests.providers.mailbox import Shelf
 from tests.providers.oauth import OAuthStandIn
 from tests.providers.people import Person
 from tests.providers.serving import Route, standing
@@ -39,7 +41,7 @@ CODES = {
 }
 
 
-class MicrosoftStandIn(OAuthStandIn):
+class MicrosoftStandIn(GraphMailRoutes, OAuthStandIn):
     """Each account has a mailbox with three contact folders, one inside another, and at most 4 requests at once.
 
     `peak` is the most that any mailbox was asked at the same time; more than 4 get 429. Skip and delta tokens die with
@@ -60,6 +62,7 @@ class MicrosoftStandIn(OAuthStandIn):
         Route("contacts", "GET", "/v1.0/me/(?:contactFolders/(?P<folder>[^/]+)/)?contacts"),
         Route("contact", "GET", "/v1.0/me/(?:contactFolders/[^/]+/)?contacts/(?P<identity>[^/]+)"),
         Route("batch", "POST", r"/v1.0/\$batch"),
+        *graph_mail.ROUTES,
     )
 
     def __init__(
@@ -74,6 +77,9 @@ class MicrosoftStandIn(OAuthStandIn):
             }
         )
         self.books = {account: AddressBook(people, seed=f"graph{at or ''}") for at, account in enumerate(self.accounts)}
+        self.mailboxes = {account: Shelf() for account in self.accounts}
+        self.calendars = {account: Shelf() for account in self.accounts}
+        self.oldest_delta = 0
         self.old_refresh_tokens_live = old_refresh_tokens_live
         self.peak = 0
         self._at_once: Counter[str] = Counter()

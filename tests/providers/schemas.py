@@ -112,18 +112,22 @@ def _discovery(document: str) -> Schema:
     return loaded
 
 
-def _resolved(node: Schema, schemas: Schema) -> Schema:
-    """Return a discovery schema as JSON Schema: references replaced, formats as bounds, unknown keys refused."""
+def _resolved(node: Schema, schemas: Schema, above: frozenset[str] = frozenset()) -> Schema:
+    """Return a discovery schema as JSON Schema: references replaced, formats as bounds, unknown keys refused.
+
+    A resource inside itself (a part of a mail has parts) may hold anything there.
+    """
     if "$ref" in node:
-        return _resolved(schemas[node["$ref"]], schemas)
+        name = node["$ref"]
+        return {} if name in above else _resolved(schemas[name], schemas, above | {name})
     kept: Schema = {key: node[key] for key in ("type", "enum") if key in node and node[key] != "any"}
     if "properties" in node:
-        kept["properties"] = {key: _resolved(value, schemas) for key, value in node["properties"].items()}
+        kept["properties"] = {key: _resolved(value, schemas, above) for key, value in node["properties"].items()}
         kept["additionalProperties"] = False
     elif "additionalProperties" in node:
-        kept["additionalProperties"] = _resolved(node["additionalProperties"], schemas)
+        kept["additionalProperties"] = _resolved(node["additionalProperties"], schemas, above)
     if "items" in node:
-        kept["items"] = _resolved(node["items"], schemas)
+        kept["items"] = _resolved(node["items"], schemas, above)
         kept["minItems"] = 1  # the service leaves empty lists out
     return {**kept, **_FORMATS.get(node.get("format", ""), {})}
 

@@ -30,7 +30,7 @@ def test_it_prints_lines_for_the_settings_and_serves_until_interrupted() -> None
         [*command, "--fault", "userinfo=503"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        lines = [process.stdout.readline().strip() for _ in range(9)]
+        lines = [process.stdout.readline().strip() for _ in range(11)]
         settings = dict(re.findall(r"^([A-Z_]+)=(.+)$", "\n".join(lines), re.MULTILINE))
         statuses = [requests.get(settings["GOOGLE_USERINFO_URL"], timeout=10).status_code for _ in range(2)]
         process.send_signal(signal.SIGINT)
