@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contacts.models.chat import Chat, ChatAttachment, ChatParticipant, ChatPictureCount
 from contacts.models.contact import (
     Contact,
     ContactAddress,
@@ -17,6 +18,10 @@ from contacts.models.organization import Organization, UserProfile
 from contacts.models.picture import ContactPicture
 
 __all__ = [
+    "Chat",
+    "ChatAttachment",
+    "ChatParticipant",
+    "ChatPictureCount",
     "CommunicationEvent",
     "Contact",
     "ContactAddress",

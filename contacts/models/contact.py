@@ -178,6 +178,12 @@ class ExternalIdentity(OwnedModel):
     account_key = models.UUIDField(null=True, blank=True, help_text="The provider account, where there is one.")
     external_id = models.CharField(max_length=255)
     etag = models.CharField(max_length=255, blank=True, default="", db_default="")
+    gone_at = models.DateTimeField(
+        "gone at the source",
+        null=True,
+        blank=True,
+        help_text="When the source no longer had this person. Contacts stay whatever happens there.",
+    )
 
     class Meta:
         verbose_name_plural = "external identities"

@@ -66,7 +66,7 @@ class DuplicateScan(OwnedModel):
 
 
 class MergeRecord(OwnedModel):
-    """One merge, with everything that is needed to take it back within 30 days.
+    """One merge, with everything that is needed to take it back within 30 days; after them the ids alone.
 
     `journal` holds `loser` (its row), `fields` of the survivor as {old, new}, `rows` per relation as `moved` ids,
     `demoted` ids that lost their flag and `gone` rows, and `added`, ids of dismissals that were carried over.
@@ -90,6 +90,8 @@ class MergeRecord(OwnedModel):
         indexes = [
             models.Index(fields=["owner", "-id"], name="mergerecord_owner"),
             models.Index(fields=["merged_at"], name="mergerecord_expiry"),
+            # An export of ours that comes back may name somebody who has been merged since.
+            models.Index(fields=["loser_id"], name="mergerecord_loser", condition=models.Q(undone_at=None)),
         ]
 
     def __str__(self) -> str:

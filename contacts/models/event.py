@@ -63,7 +63,12 @@ class CommunicationEvent(OwnedModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["contact", "-happened_at"], name="communicationevent_timeline"),
+            # The timeline; and all that health reads of an event, so that scoring need not visit the table.
+            models.Index(
+                fields=["contact", "-happened_at"],
+                include=["id", "owner", "kind", "direction", "thread_id", "automated", "rating"],
+                name="communicationevent_facts",
+            ),
             models.Index(fields=["owner", "-happened_at"], name="communicationevent_recent"),
         ]
 
