@@ -17,8 +17,13 @@ def open_deal(
     with transaction.atomic():
         deal = Deal.objects.create(owner_id=owner_id, name=name, stage=stage, stage_changed_at=now, **fields)
         deal.contacts.set(contacts)
-        DealStay.objects.create(deal=deal, stage=stage, entered_at=now)
+        record_opening(deal, now=now)
     return deal
+
+
+def record_opening(deal: Deal, *, now: datetime) -> None:
+    """Begin the journal of a deal that was just written."""
+    DealStay.objects.create(deal=deal, stage_id=deal.stage_id, entered_at=now)
 
 
 def move_deal(deal: Deal, *, stage: DealStage, now: datetime) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import transaction
 from django.utils import timezone
 
+from contacts import news
 from contacts.identifiers import uuid7
 from contacts.models import CommunicationEvent, Contact
 
@@ -25,8 +27,12 @@ def log_event(
     direction: str = CommunicationEvent.Direction.MUTUAL,
     subject: str = "",
     body: str = "",
+    rating: Decimal | None = None,
 ) -> CommunicationEvent:
-    """Record a note, call or meeting that a person wrote down by hand; the contact has a new fact from now on."""
+    """Record a note, call or meeting that a person wrote down by hand; the contact has a new fact from now on.
+
+    `rating` is how it went by the owner's own judgement, -1 to 1.
+    """
     if kind not in LOGGABLE_KINDS:
         raise ValueError(f"{kind!r} cannot be logged by hand")
     with transaction.atomic():
@@ -40,6 +46,8 @@ def log_event(
             external_id=str(uuid7()),
             subject=subject,
             body=body,
+            rating=rating,
         )
         Contact.objects.filter(pk=contact.pk).update(facts_at=timezone.now())
+        news.tell(contact.owner_id, [contact.pk])
     return event

@@ -9,7 +9,7 @@ from health.models import DealHealth, HealthRun, RelationshipHealth
 
 
 def answer_of(run: HealthRun, *, has_rows: bool = False) -> dict[str, Any]:
-    """Return the totals of `run`; with rows also every score of the users that it was for.
+    """Return the totals of `run` so far; with rows also every score of the users that it was for.
 
     A row is {id, score, status, updated}: the contact's id as text, or the deal's number.
     """
@@ -18,7 +18,7 @@ def answer_of(run: HealthRun, *, has_rows: bool = False) -> dict[str, Any]:
         errors.append(run.last_error)
     moment = run.finished_at or run.as_of or run.queued_at
     answer: dict[str, Any] = {
-        "success": run.state == HealthRun.State.COMPLETED and not errors,
+        "success": run.state not in (HealthRun.State.FAILED, HealthRun.State.CANCELLED) and not errors,
         "usersProcessed": run.users_processed,
         "dealsRefreshed": run.deals_refreshed,
         "relationshipsRefreshed": run.relationships_refreshed,

@@ -9,8 +9,11 @@ class HealthConfig(AppConfig):
 
     def ready(self) -> None:
         from config.jobs.draining import Queue, register
-        from health import refreshing, relations
+        from contacts.news import register_listener
+        from health import panels, refreshing, relations
         from health.models import HealthRun
 
         register(Queue(HealthRun.QUEUE, HealthRun, refreshing.run))
+        register_listener(refreshing.follow_facts)
         relations.register()
+        panels.register()

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import F, QuerySet
-from django.db.models.functions import Greatest
 
+from contacts.activity import active_owners
 from health.models import HealthRun
-
-
-def active_owners(*, now: datetime) -> QuerySet[User]:
-    """Return the users who signed in or were seen within ACTIVE_DAYS."""
-    since = now - timedelta(days=settings.ACTIVE_DAYS)
-    seen = User.objects.filter(is_active=True).annotate(seen_at=Greatest(F("last_login"), F("profile__last_seen_at")))
-    return seen.filter(seen_at__gte=since, seen_at__lte=now)
 
 
 def owners_of(run: HealthRun, *, now: datetime) -> list[int]:

@@ -46,9 +46,10 @@ def revise(
     *,
     weights: dict[str, Any] | None = None,
     thresholds: dict[str, Any] | None = None,
-    limits: dict[int | None, tuple[int, int, int]] | None = None,
+    limits: dict[int | None, tuple[int, int, int] | None] | None = None,
 ) -> HealthProfile:
-    """Change weights, bands, or the day limits of stages (stage id or None -> three ascending numbers of days).
+    """Change weights, bands, or the day limits of stages (stage id or None -> three ascending numbers of days, or
+    None where the stage has none of its own).
 
     The version goes up, so that every score of the profile is due. ValueError for negative or unknown weights.
     """
@@ -60,6 +61,9 @@ def revise(
         if thresholds is not None:
             profile.thresholds = thresholds
         for stage_id, days in (limits or {}).items():
+            if days is None:
+                StageLimits.objects.filter(profile=profile, stage_id=stage_id).delete()
+                continue
             values = dict(zip(("optimal", "warning", "critical"), days, strict=True))
             StageLimits.objects.update_or_create(profile=profile, stage_id=stage_id, defaults=values)
         profile.save(update_fields=["weights", "thresholds"])

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import models
 
 from contacts.handwork import register_check
-from contacts.registries import ContactIds, ContactRelation, register_relation
+from contacts.registries import ContactIds, ContactRelation, among, register_relation
 from health.models import Alert, BandChange, HealthSnapshot, KeepInTouch, RelationshipHealth, Reminder, Signal
 
 COMPUTED: tuple[type[models.Model], ...] = (RelationshipHealth, HealthSnapshot, BandChange, Signal, Alert)
@@ -28,7 +28,7 @@ def register() -> None:
 
 def _eraser(model: type[models.Model]) -> Callable[[ContactIds], None]:
     def erase(contact_ids: ContactIds) -> None:
-        model._default_manager.filter(contact_id__in=contact_ids).delete()
+        model._default_manager.filter(contact_id__in=among(contact_ids)).delete()
 
     return erase
 
@@ -37,6 +37,7 @@ def _finder(model: type[models.Model]) -> Callable[[ContactIds], set[UUID]]:
     """Return a check for what a person wants of a contact (contacts.handwork)."""
 
     def check(contact_ids: ContactIds) -> set[UUID]:
-        return set(model._default_manager.filter(contact_id__in=contact_ids).values_list("contact_id", flat=True))
+        rows = model._default_manager.filter(contact_id__in=among(contact_ids))
+        return set(rows.values_list("contact_id", flat=True))
 
     return check

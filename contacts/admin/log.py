@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 LOCAL_TIME = "%Y-%m-%dT%H:%M"
 NOTE_MAX = 20_000
+RATINGS = [
+    ("", "No rating"),
+    ("1", "Very well"),
+    ("0.5", "Well"),
+    ("0", "So-so"),
+    ("-0.5", "Not well"),
+    ("-1", "Badly"),
+]
 
 
 class LogForm(forms.Form):
@@ -31,6 +40,15 @@ class LogForm(forms.Form):
     direction = forms.ChoiceField(
         choices=CommunicationEvent.Direction.choices,
         initial=CommunicationEvent.Direction.MUTUAL,
+        widget=UnfoldAdminSelectWidget,
+    )
+    rating = forms.TypedChoiceField(
+        label="How did it go?",
+        choices=RATINGS,
+        coerce=Decimal,
+        empty_value=None,
+        required=False,
+        help_text="Your own judgement; the mood of a relationship comes from nothing else.",
         widget=UnfoldAdminSelectWidget,
     )
     happened_at = forms.DateTimeField(label="When", widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from health.models.alert import Alert, AlertRule
 from health.models.history import BandChange, HealthSnapshot
+from health.models.message import MessageTemplate
 from health.models.profile import HealthProfile, StageLimits
 from health.models.reminder import KeepInTouch, Reminder
 from health.models.run import HealthRun
@@ -17,6 +18,7 @@ __all__ = [
     "HealthRun",
     "HealthSnapshot",
     "KeepInTouch",
+    "MessageTemplate",
     "RelationshipHealth",
     "Reminder",
     "Signal",

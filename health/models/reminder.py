@@ -38,6 +38,7 @@ class Reminder(OwnedModel):
     state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    told_at = models.DateTimeField(null=True, editable=False, help_text="When a digest spoke of it.")
 
     class Meta:
         ordering = ["due_on", "id"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from config.jobs.models import LeasedJob, job_constraints, job_indexes
@@ -32,6 +33,7 @@ class HealthRun(LeasedJob):
     )
     is_for_everyone = models.BooleanField(default=False, help_text="Also for users who have not been here for a while.")
     profile = models.CharField(max_length=20, blank=True, default="", help_text="Else the active profile.")
+    only = ArrayField(models.UUIDField(), default=list, blank=True, help_text="Only these contacts of the owner.")
     max_age_hours = models.PositiveIntegerField(default=24)
     triggered_by = models.CharField(max_length=20, default="command")
     as_of = models.DateTimeField(null=True, editable=False, help_text="The moment for which scores are computed.")

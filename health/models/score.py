@@ -36,6 +36,9 @@ class Score(OwnedModel):
     calculated_at = models.DateTimeField()
     next_event_at = models.DateTimeField(null=True, help_text="When an event that is still to come makes this due.")
     held_rules = ArrayField(models.IntegerField(), default=list, help_text="Alert rules that held this time.")
+    told_status = models.CharField(
+        max_length=10, default="", db_default="", help_text="The band that the owner knows of: the first, or as told."
+    )
 
     class Meta:
         abstract = True

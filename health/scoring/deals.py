@@ -8,7 +8,10 @@ from health.scoring.signals import SENTIMENT, TREND
 
 FACTORS = ("stage_velocity", "sentiment", "engagement", "activity", "response_time")
 
-CONTACTS = "select link.contact_id from contacts_deal_contacts link where link.deal_id in (select id from health_due)"
+CONTACTS = """
+    select distinct link.contact_id as id from contacts_deal_contacts link
+    where link.deal_id in (select id from health_due)
+"""
 
 # An event that several contacts of a deal have is one: the row with a rating, or the quickest answer, stands for it.
 UNIQUE = """
@@ -45,7 +48,7 @@ USUAL_DAYS = """
 
 DEAL_FACTS = f"""
     create temporary table health_facts on commit drop as
-    with event as ({EVENTS.format(contacts=CONTACTS, more="source, external_id,")}),
+    with event as ({EVENTS.format(contacts=CONTACTS, more="source, external_id,", bounds="")}),
         message as ({MESSAGES}), answer as ({ANSWERS}), shared as ({UNIQUE}), counts as ({COUNTS})
     select due.id as subject_id, facts_seen, next_event_at, has_contact, days_in_stage,
         expected_close - (%(now)s at time zone 'UTC')::date as close_days,

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 D14, D30, D90, D365 = (f"%(now)s - interval '{days} days'" for days in (14, 30, 90, 365))
 
-# OFFSET 0 keeps the planner from computing these columns again wherever they are used.
+# A day is 24 hours: the difference of two moments has no months, and its days are whole. By far cheaper than dividing
+# seconds, which are of type numeric.
+DAYS = "date_part('day', %(now)s - happened_at)::integer"
+
+# The order is that of the index communicationevent_facts, which has every column that is read here: no row of the table
+# is visited, and what remains to be sorted is a few events of one contact at a time. The bounds keep a range from
+# reading the index from its beginning. A subquery with an order is not pulled up, so that no column is computed twice.
 EVENTS = f"""
-    select contact_id, happened_at as at, id, direction, thread_id, rating, automated, {{more}}
+    select contact_id, happened_at as at, event.id, direction, thread_id, rating, automated, {{more}}
         kind in ('email', 'call', 'chat') as is_contact,
         kind in ('email', 'call', 'chat') and not automated as is_message,
         kind = 'meeting' as is_meeting,
@@ -18,12 +24,12 @@ EVENTS = f"""
         case when not automated then kind end as kind,
         case when not automated and direction <> 'mutual' and kind in ('email', 'call', 'chat')
             then case when thread_id = '' then kind else 'thread ' || thread_id end end collate "C" as thread,
-        floor(extract(epoch from %(now)s - happened_at) / 86400)::integer as day,
+        {DAYS} as day,
         happened_at >= {D30} as is_recent,
         happened_at < {D30} and happened_at >= {D90} as is_base
-    from contacts_communicationevent
-    where contact_id in ({{contacts}}) and happened_at <= %(now)s
-    offset 0
+    from ({{contacts}}) chosen join contacts_communicationevent event on contact_id = chosen.id
+    where happened_at <= %(now)s {{bounds}}
+    order by contact_id
 """
 
 # Messages in one thread, newest first; without thread ids, messages of one kind. Ordered this way a single sort gives
@@ -89,7 +95,7 @@ COUNTS = f"""
         count(*) filter (where kind = 'meeting_moved' and is_recent) as moves,
         count(*) filter (where kind = 'meeting_cancelled' and is_recent) as cancellations,
         max(at) filter (where kind in ('meeting_moved', 'meeting_cancelled') and is_recent) as upset_at,
-        array_agg(distinct day) filter (where is_message and at >= {D365}) as contact_days
+        array_agg(day) filter (where is_message and at >= {D365}) as contact_days
     from answer
     group by contact_id
 """
@@ -128,10 +134,12 @@ COLUMNS = ", ".join(
     + list(OTHERS)
 )  # fmt: skip
 
+BOUNDS = "and contact_id between %(first)s and %(last)s"
+
 # The median gap between days with contact, shrunk towards the owner's own: few gaps say little.
 FACTS = f"""
     create temporary table health_facts on commit drop as
-    with event as ({EVENTS.format(contacts="select id from health_due", more="")}),
+    with event as ({EVENTS.format(contacts="select id from health_due", more="", bounds=BOUNDS)}),
         message as ({MESSAGES}), answer as ({ANSWERS}), counts as ({COUNTS})
     select due.id as subject_id, due.facts_at, due.deals_seen, {COLUMNS},
         deals.value, deals.bad_value, coming.next_event_at,
@@ -155,7 +163,7 @@ FACTS = f"""
     left join lateral (
         select count(*) as number, percentile_cont(0.5) within group (order by days)::numeric as median
         from (select day - lag(day) over (order by day) as days from unnest(contact_days) as day) step
-        where days is not null
+        where days > 0
     ) gap on cardinality(contact_days) > 1
     left join ({VALUES}) deals on deals.contact_id = due.id
     left join ({COMING}) coming on coming.contact_id = due.id
@@ -166,7 +174,7 @@ OWNER_GAP = f"""
     select percentile_cont(0.5) within group (order by gap)::numeric from (
         select day - lag(day) over (partition by contact_id order by happened_at desc) as gap
         from (
-            select contact_id, happened_at, floor(extract(epoch from %(now)s - happened_at) / 86400)::integer as day
+            select contact_id, happened_at, {DAYS} as day
             from contacts_communicationevent
             where owner_id = %(owner)s and kind in ('email', 'call', 'chat') and not automated
                 and happened_at >= {D365} and happened_at <= %(now)s

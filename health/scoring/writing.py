@@ -36,7 +36,11 @@ COMMON = {
     "calculated_at": "%(now)s",
     "next_event_at": "next_event_at",
     "held_rules": "coalesce(held.rules, '{}')",
+    "told_status": "status",
 }
+
+# Written with a new row only: the first band is no news, later ones are told by the digest.
+KEPT = ("told_status",)
 
 RELATIONSHIP = {
     "contact_id": "subject_id",
@@ -80,7 +84,7 @@ def upsert(table: str, columns: dict[str, str]) -> str:
     """Return the statement that writes the rows of `health_scored`; the first column is the key."""
     key, *others = columns
     is_holding = columns["held_rules"] == COMMON["held_rules"]
-    changes = ", ".join(f"{column} = excluded.{column}" for column in others)
+    changes = ", ".join(f"{column} = excluded.{column}" for column in others if column not in KEPT)
     return f"""
         insert into {table} ({", ".join(columns)})
         select {", ".join(columns.values())} from health_scored {HELD if is_holding else ""}

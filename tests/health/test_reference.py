@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import count
 from statistics import median
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
@@ -118,6 +120,17 @@ def draw_deals(owner: User, timelines: Timelines) -> tuple[list[Deal], Links]:
     return deals, links
 
 
+def test_the_timelines_reach_every_edge_on_the_night_of_a_clock_change() -> None:
+    dice, numbers = random.Random(20260329), count(1)
+    ages = Counter(NOW - event.at for _ in range(CONTACTS) for event in draw_timeline(dice, numbers))
+    for days in (14, 30):
+        for slip in SLIPS:
+            assert ages[timedelta(days=days) - slip] >= 5, (days, slip)
+    assert sum(number for age, number in ages.items() if age < timedelta(0)) > 1_000
+    berlin = ZoneInfo("Europe/Berlin")
+    assert NOW.astimezone(berlin).utcoffset() != (NOW - timedelta(hours=1)).astimezone(berlin).utcoffset()
+
+
 def test_both_profiles_equal_the_reference_on_random_contacts_and_deals(owner: User, timelines: Timelines) -> None:
     deals, links = draw_deals(owner, timelines)
     run = refresh(owner, profile="classic")
@@ -132,6 +145,10 @@ def compare_classic(deals: list[Deal], timelines: Timelines) -> None:
         wanted = reference.classic_contact(timelines[row.contact_id], NOW)
         found = (row.score, row.status, row.risk_level, row.ghost_probability)
         assert found == (wanted.score, wanted.status, wanted.risk_level, wanted.ghost_probability), row.contact_id
+        known = [event for event in timelines[row.contact_id] if event.at <= NOW]
+        number = sum(event.is_contact for event in reference.within(known, NOW, 30))
+        assert row.facts["communication_frequency_score"] == min(100, 25 * number)
+        assert row.facts["has_ghost_risk"] == ((wanted.score or 0) < 30)
     found_deals = {row.deal_id: row for row in DealHealth.objects.all()}
     for deal in deals:
         wanted = reference_deals.classic_deal(deal.stage.name, deal.stage_changed_at or NOW, NOW)

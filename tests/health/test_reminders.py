@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from contacts import registries
-from contacts.relations import erase_contacts
+from contacts.relations import delete_contacts
 from health import reminders
 from health.models import KeepInTouch, Reminder
 from tests.factories import make_contact
@@ -66,6 +66,6 @@ def test_merging_moves_reminders_and_the_wish_and_erasing_leaves_nothing(owner: 
     assert not [relation.model for relation in own if relation.model._default_manager.filter(contact=loser).exists()]
     assert survivor.reminders.count() == 1
     assert survivor.keep_in_touch.wished_gap_days == 9
-    assert erase_contacts([survivor.pk]) == 1
+    assert delete_contacts([survivor.pk]) == 1
     assert not Reminder.objects.exists()
     assert not KeepInTouch.objects.exists()
