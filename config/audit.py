@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 
-Person = AbstractBaseUser | AnonymousUser | None
+Actor = AbstractBaseUser | AnonymousUser | str | None
+"""Who acts: a person, or the name of what acts by itself."""
 
-_who: ContextVar[Callable[[], Person] | None] = ContextVar("audit_actor", default=None)
+_who: ContextVar[Callable[[], Actor] | None] = ContextVar("audit_actor", default=None)
 
 
 class Verb(models.TextChoices):
@@ -22,9 +22,13 @@ class Verb(models.TextChoices):
     UNDONE = "undone", "Undone"
     MERGED = "merged", "Merged"
     UNMERGED = "unmerged", "Unmerged"
+    DELETED = "deleted", "Deleted"
     ERASED = "erased", "Erased"
     EXPORTED = "exported", "Exported"
+    BACKED_UP = "backed_up", "Backed up"
+    RESTORED = "restored", "Restored"
     CONNECTED = "connected", "Connected"
+    DISCONNECTED = "disconnected", "Disconnected"
 
 
 class AuditEvent(models.Model):
@@ -73,10 +77,10 @@ def event(
     number: int = 1,
 ) -> AuditEvent:
     """Return an act that `record_all` can write; for many at once."""
-    person = _person()
+    actor_id, actor_name = _actor()
     return AuditEvent(
-        actor_id=person.pk if person else None,
-        actor_name=person.get_username() if person else "",
+        actor_id=actor_id,
+        actor_name=actor_name,
         owner_id=owner_id,
         verb=verb,
         object_type=model._meta.label_lower,
@@ -91,8 +95,8 @@ def record_all(events: Collection[AuditEvent]) -> None:
 
 
 @contextmanager
-def acting(who: Callable[[], Person]) -> Iterator[None]:
-    """Let what is recorded in this block be done by the person that `who` returns; it is asked only when needed."""
+def acting(who: Callable[[], Actor]) -> Iterator[None]:
+    """Let what is recorded in this block be done by whom `who` returns; it is asked only when needed."""
     token = _who.set(who)
     try:
         yield
@@ -110,7 +114,9 @@ def by_request_user(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
     return middleware
 
 
-def _person() -> Any:
+def _actor() -> tuple[int | None, str]:
     who = _who.get()
-    person = who() if who else None
-    return person if person is not None and person.is_authenticated else None
+    actor = who() if who else None
+    if isinstance(actor, str):
+        return None, actor
+    return (actor.pk, actor.get_username()) if actor is not None and actor.is_authenticated else (None, "")

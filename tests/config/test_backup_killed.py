@@ -1,7 +1,13 @@
-"""Backups and restores that are killed, as by `kill -9`, at points all over their way: real processes."""
+"""Backups and restores that are killed, as by `kill -9`, at random moments of their way: real processes.
+
+Five moments each in the test suite, 20 with `make faults` (KITH_FAULTS=long).
+"""
 
 from __future__ import annotations
 
+import os
+import random
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +17,12 @@ from tests.config.backups import LARGE, Hub, empty_hub, fill, this_hub
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
-POINTS = 7
+POINTS = 20 if os.environ.get("KITH_FAULTS") == "long" else 5
+
+
+def moments(whole: float) -> list[float]:
+    """Return when to kill what takes `whole` seconds; the first third is the start of Python."""
+    return [whole * random.uniform(0.3, 0.95) for _ in range(POINTS)]
 
 
 def kill_after(hub: Hub, seconds: float, *words: str) -> bool:
@@ -35,16 +46,14 @@ def test_a_killed_backup_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
     hub, folder = this_hub(), tmp_path / "backup"
     whole = seconds_of(hub, "backup", str(tmp_path / "first"))
     killed = 0
-    for point in range(POINTS):
-        if not kill_after(hub, whole * (0.3 + 0.7 * point / POINTS), "backup", str(folder)):
-            break
-        if folder.exists():  # renamed just before the kill
+    for moment in moments(whole):
+        killed += kill_after(hub, moment, "backup", str(folder))
+        if folder.exists():  # it was quicker this time
             assert (folder / "manifest.json").exists()
-            break
-        killed += 1
+            shutil.rmtree(folder)
+    print(f"backup: killed {killed} of {POINTS} times")
     assert killed >= 2, "the backup was never caught on its way"
-    if not folder.exists():
-        assert hub.run("backup", str(folder))[0] == 0
+    assert hub.run("backup", str(folder))[0] == 0
     assert {path.name for path in tmp_path.iterdir()} == {"first", "backup"}
     with empty_hub(tmp_path / "media") as target:
         assert target.run("restore", str(folder))[0] == 0
@@ -58,9 +67,8 @@ def test_a_killed_restore_is_started_again(tmp_path: Path) -> None:
     with empty_hub(tmp_path / "other") as other:
         whole = seconds_of(other, "restore", str(folder))
     with empty_hub(tmp_path / "media") as target:
-        killed = sum(
-            kill_after(target, whole * (0.3 + 0.6 * point / POINTS), "restore", str(folder)) for point in range(POINTS)
-        )
+        killed = sum(kill_after(target, moment, "restore", str(folder)) for moment in moments(whole))
+        print(f"restore: killed {killed} of {POINTS} times")
         assert killed >= 2, "the restore was never caught on its way"
         code, _, error = target.run("restore", str(folder))
         assert (code, error) == (0, "")

@@ -10,9 +10,11 @@ import pytest
 from django.core.files.storage import default_storage, storages
 from django.test import override_settings
 
+from config.audit import AuditEvent
 from config.backup.manifest import read_manifest
 from config.backup.restoring import _store_files
 from config.backup.writing import make_backup
+from contacts.models import Contact
 from tests.config.backups import LARGE, empty_hub, fill, one_value, this_hub
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
@@ -49,6 +51,20 @@ def test_a_restore_into_a_fresh_hub_with_tables_is_the_same(tmp_path: Path) -> N
         assert one_value(target.url, "create table left_over ()") is None
         assert target.run("restore", str(tmp_path / "backup"))[0] == 0
         assert target.rows() == this_hub().rows()
+
+
+def test_backup_and_restore_are_in_the_journal_of_each_owner(tmp_path: Path) -> None:
+    owner = fill(3)
+    assert this_hub().run("backup", str(tmp_path / "backup"))[0] == 0
+    event = AuditEvent.objects.get()
+    number = Contact.objects.count()
+    found = (event.verb, event.actor_name, event.owner_id, event.number)
+    assert found == ("backed_up", "command backup", owner.pk, number)
+    with empty_hub(tmp_path / "media") as target:
+        for _ in range(2):
+            assert target.run("restore", str(tmp_path / "backup"))[0] == 0
+        query = "select string_agg(concat_ws(' ', verb, actor_name, owner_id, number), '; ') from config_auditevent"
+        assert one_value(target.url, query) == f"restored command restore {owner.pk} {number}"
 
 
 def test_a_second_restore_finds_all_in_place_and_brings_back_a_lost_file(tmp_path: Path) -> None:

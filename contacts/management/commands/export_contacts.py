@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
+from config import audit
+from config.management.acting import ActingCommand
+from contacts.acts import record_for_owners
 from contacts.exporting.writing import Export, Form
 from contacts.models import Contact
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = (
         "Write contacts to a file, or to standard output, as vCards with their pictures or as CSV. Importing the file "
         "into an empty hub and exporting again gives the same file; --spreadsheet is for people to look at."
@@ -35,7 +38,9 @@ class Command(BaseCommand):
         started_at = time.monotonic()
         if options["json"] and options["output"] is None:
             raise CommandError("--json needs --output: standard output is for the contacts.")
-        export = Export(_contacts(options["owner"]), _form(options))
+        contacts = _contacts(options["owner"])
+        export = Export(contacts, _form(options))
+        record_for_owners(audit.Verb.EXPORTED, contacts)
         if options["output"] is None:
             self._write_out(export)
             return
