@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models.fields.files import FieldFile
 
 from config.jobs.at_once import lease, run_leased
 from config.jobs.models import Priority
@@ -31,15 +32,17 @@ def upload_avatar(contact: Contact, file: File[bytes]) -> ContactPicture:
     Raises UploadRefused, and then nothing has changed. Should the store fail for the moment, the photo job is pending
     afterwards, and a worker goes on with it.
     """
-    content = _checked(file)
-    with transaction.atomic():
-        contact = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-        picture = _set_aside(contact, content)
-        lease(picture.photo_job)
+    picture = _leased(contact, checked_picture(file).read())
     run_leased(picture.photo_job)
     if picture.photo_job.state == PhotoJob.State.FAILED:
         raise UploadRefused(picture.photo_job.verdict or "not_stored", picture.photo_job.last_error, status=409)
     return picture
+
+
+def upload_avatar_on_commit(contact: Contact, file: File[bytes]) -> None:
+    """Do as `upload_avatar` with a file from `checked_picture`, as soon as the caller's transaction is committed."""
+    picture = _leased(contact, file.read())
+    transaction.on_commit(lambda: run_leased(picture.photo_job))
 
 
 def delete_avatar(contact: Contact) -> bool:
@@ -48,19 +51,38 @@ def delete_avatar(contact: Contact) -> bool:
     return delete_photo_jobs(jobs) > 0
 
 
-def _checked(file: File[bytes]) -> bytes:
-    """Return the file's bytes if they are a picture, decoded once in the sandbox before anything is written."""
+def uploaded_picture(contact: Contact) -> FieldFile | None:
+    """Return the stored form of the contact's upload, None where there is none."""
+    jobs = PhotoJob.objects.filter(contact_picture__contact=contact.pk, contact_picture__source=UPLOAD)
+    job = jobs.exclude(file="").first()
+    return job.file if job else None
+
+
+def checked_picture(file: File[bytes]) -> File[bytes]:
+    """Return the file at its start if it is a picture, decoded once in the sandbox before anything is written.
+
+    Raises UploadRefused.
+    """
     if file.size > settings.PHOTO_MAX_BYTES:
         raise refusals.too_large(settings.PHOTO_MAX_BYTES)
     file.seek(0)
-    content: bytes = file.read()
     try:
-        sandbox.square_webp(content)
+        sandbox.square_webp(file.read())
     except ImageRefused as refusal:
         raise refusals.of_image(refusal) from refusal
     except SandboxUnavailable as problem:
         raise refusals.decoder_busy() from problem
-    return content
+    file.seek(0)
+    return file
+
+
+def _leased(contact: Contact, content: bytes) -> ContactPicture:
+    """Set the upload aside and claim its photo job for this process, so that no worker takes it in between."""
+    with transaction.atomic():
+        contact = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+        picture = _set_aside(contact, content)
+        lease(picture.photo_job)
+    return picture
 
 
 def _set_aside(contact: Contact, content: bytes) -> ContactPicture:

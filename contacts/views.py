@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from contacts.avatars import delete_avatar, upload_avatar
 from contacts.initials import initials_svg
 from contacts.models import Contact, Organization, UserProfile
-from contacts.pictures import choose, image_url, with_pictures
+from contacts.pictures import choose, image_url, pictures_to_show, with_pictures
 from media_store.fields import optimize
 from media_store.models import PhotoJob
 from media_store.refetching import refetch_missing
@@ -31,16 +31,15 @@ from media_store.uploads import NO_STORE, only_file, upload_view
 @staff_member_required
 def contact_avatar(request: HttpRequest, contact_id: UUID) -> HttpResponse:
     """Answer with the picture that is shown for the contact: a stored one, else initials. Foreign ids are 404."""
-    contact = get_object_or_404(with_pictures(Contact.objects.visible_to(request.user)), pk=contact_id)
-    picture = choose(contact.pictures.all()).picture
-    if picture is None:
-        return _initials_response(request, contact.display_name)
-    job = picture.photo_job
-    response = picture_response(request, name=job.file.name or "", sha256=job.sha256)
-    if response.status_code != 404:
-        return response
-    refetch_missing(job, now=timezone.now())
-    return _initials_response(request, contact.display_name)
+    picture = choose(pictures_to_show(contact_id, viewer=request.user)).picture
+    if picture is not None:
+        job = picture.photo_job
+        response = picture_response(request, name=job.file.name or "", sha256=job.sha256)
+        if response.status_code != 404:
+            return response
+        refetch_missing(job, now=timezone.now())
+    contact = get_object_or_404(Contact.objects.visible_to(request.user), pk=contact_id)
+    return initials_response(request, contact.display_name)
 
 
 @upload_view()
@@ -105,7 +104,8 @@ def _change(request: HttpRequest, rows: QuerySet[Any], field: str) -> HttpRespon
     return JsonResponse({"url": getattr(row, field).url}, status=201, headers=NO_STORE)
 
 
-def _initials_response(request: HttpRequest, name: str) -> HttpResponse:
+def initials_response(request: HttpRequest, name: str) -> HttpResponse:
+    """Answer with the initials of `name`, which browsers ask for anew each time: a picture may have come."""
     svg = initials_svg(name)
     etag = quote_etag(hashlib.sha256(svg.encode()).hexdigest()[:32])
     response = HttpResponse(svg, content_type="image/svg+xml")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -15,7 +17,9 @@ from unfold.decorators import display
 from config.jobs import controls
 from config.jobs.models import JobAttempt
 from config.owned_admin import ReadOnlyAdmin
-from media_store import admin_check, admin_doctor, photos, shared_admin
+from media_store import admin_check, admin_doctor, admin_statistics, photos, shared_admin
+from media_store.admin_statistics import waiting_and_failed
+from media_store.hosts import host_of
 from media_store.models import PhotoJob
 
 ATTEMPTS_SHOWN = 20
@@ -33,6 +37,7 @@ class PhotoJobAdmin(ReadOnlyAdmin):
     ]
     sortable_by = ()
     ordering = ["-id"]
+    list_before_template = "media_store/admin/photo_all.html"
     actions = ["retry", "refresh", "cancel"]
     fieldsets = [
         (None, {"fields": ["pictures", "badge", "source_address", "last_error"]}),
@@ -48,12 +53,19 @@ class PhotoJobAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         pages = {
             "check": admin_check.check_address,
-            "statistics": admin_check.show_statistics,
+            "statistics": admin_statistics.show_statistics,
             "doctor": admin_doctor.storage_doctor,
         }
         wrap = self.admin_site.admin_view
         own = [path(f"{name}/", wrap(view), name=f"media_store_{name}") for name, view in pages.items()]
-        return [*own, *super().get_urls()]
+        everything = path("all/", wrap(self.act_on_all), name="media_store_photojob_all")
+        return [*own, everything, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        counts = waiting_and_failed(self.get_queryset(request), now=timezone.now())
+        context = {**(extra_context or {}), **counts, "has_act_permission": self.has_act_permission(request)}
+        page: HttpResponse = super().changelist_view(request, context)
+        return page
 
     # --- Columns ------------------------------------------------------------------------------------------------------
     @display(description="")
@@ -105,6 +117,19 @@ class PhotoJobAdmin(ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[PhotoJob]) -> None:
         self._report(request, controls.cancel(queryset), "cancelled")
 
+    def act_on_all(self, request: HttpRequest) -> HttpResponse:
+        """Retry all that failed in the last 24 hours, or cancel all that wait: a POST with `verb`, of one's own."""
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        jobs = self.get_queryset(request)
+        if request.POST.get("verb") == "retry":
+            self._report(request, photos.enqueue_retry_recent(jobs, now=timezone.now()), "put back in the queue")
+        elif request.POST.get("verb") == "cancel":
+            self._report(request, photos.cancel_pending(jobs), "cancelled")
+        return redirect("admin:media_store_photojob_changelist")
+
     def _report(self, request: HttpRequest, count: int, done: str) -> None:
         messages.success(request, f"{count} {'photo' if count == 1 else 'photos'} {done}.")
 
@@ -113,12 +138,3 @@ class PhotoJobAdmin(ReadOnlyAdmin):
 
 
 shared_admin.register(admin.site)
-
-
-def host_of(address: str) -> str:
-    """Return host and port of a web address, "?" when it is none."""
-    try:
-        parts = urlsplit(address)
-        return parts.netloc.rpartition("@")[2] or "?"
-    except ValueError:
-        return "?"

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from media_store.collecting import Busy
 from media_store.doctor import Finding, examine
 from media_store.mending import mend
-from media_store.usage import bytes_by_tier, coverage, look_up
+from media_store.usage import CONTENTS, bytes_by_tier, coverage, look_up
 
 TITLE = "Storage doctor"
 MAX_FINDINGS = 200
@@ -35,17 +35,45 @@ def storage_doctor(request: HttpRequest) -> HttpResponse:
         _mend(request)
         return redirect(request.path)
     address = request.GET.get("file", "")
+    findings, tiers = _findings(request), bytes_by_tier()
     shown: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": TITLE,
-        "findings": _findings(request),
+        "findings": findings,
+        "kinds": _kinds(findings),
         "max_findings": MAX_FINDINGS,
-        "tiers": bytes_by_tier(),
+        "amounts": _amounts(tiers),
+        "stored": [
+            {"tier": tier, "kind": kind, **amount}
+            for tier, kinds in tiers.items()
+            for kind, amount in kinds.items()
+            if kind != CONTENTS
+        ],
         "coverage": coverage(),
         "address": address,
         "found": look_up(address) if address else None,
     }
     return TemplateResponse(request, "media_store/admin/storage_doctor.html", shown)
+
+
+def _kinds(findings: list[Finding]) -> list[dict[str, Any]]:
+    """Return how many findings of each kind there are, losses first."""
+    counts = Counter(finding.kind for finding in findings)
+    kinds = sorted(counts, key=lambda kind: (not kind.is_loss, -counts[kind]))
+    return [{"label": kind.label.lower(), "is_loss": kind.is_loss, "count": counts[kind]} for kind in kinds]
+
+
+def _amounts(tiers: dict[str, dict[str, dict[str, int]]]) -> list[dict[str, Any]]:
+    """Return what really takes room: the contents in the database, each once, and the files outside."""
+    outside = tiers["files"].values()
+    return [
+        {"label": "In the database", **tiers["database"][CONTENTS]},
+        {
+            "label": "In the files tier",
+            "files": sum(amount["files"] for amount in outside),
+            "bytes": sum(amount["bytes"] for amount in outside),
+        },
+    ]
 
 
 def _findings(request: HttpRequest) -> list[Finding]:

@@ -23,6 +23,18 @@ FOLLOWING = {
     "answer": "body",
 }
 
+LABELS = {
+    "parse": "Reading the address",
+    "resolve": "Looking up the name",
+    "address": "Is it public?",
+    "connect": "Connecting",
+    "answer": "The server's answer",
+    "redirect": "Sent on to",
+    "body": "Downloading",
+    "sniff": "What the bytes are",
+    "decode": "Decoding",
+}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -31,6 +43,10 @@ class Step:
     name: str
     detail: str
     is_good: bool = True
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.name]
 
 
 @dataclass
@@ -44,6 +60,10 @@ class Report:
     @property
     def is_good(self) -> bool:
         return self.verdict == Verdict.OK
+
+    @property
+    def label(self) -> str:
+        return str(Verdict(self.verdict).label)
 
     def add(self, name: str, detail: str) -> None:
         self.steps.append(Step(name, detail))

@@ -44,6 +44,11 @@ class Kind(StrEnum):
         """Whether content is lost or in danger; the other kinds are only untidy."""
         return self not in (Kind.ORPHAN, Kind.WRONG_TIER)
 
+    @property
+    def label(self) -> str:
+        """What people read."""
+        return self.value.replace("_", " ").capitalize()
+
 
 @dataclass(frozen=True)
 class Finding:

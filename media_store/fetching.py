@@ -253,7 +253,7 @@ def _refuse_status(response: requests.Response) -> None:
 
 
 def _body(response: requests.Response, *, max_bytes: int, deadline: Deadline) -> bytes:
-    """Read the body up to `max_bytes`; a body that ends before the length it promised is an error."""
+    """Read the body up to `max_bytes`; one that ends before the length it promised is an error of urllib3."""
     declared = response.headers.get("Content-Length", "")
     if "," in declared:
         raise FetchError(Verdict.CONNECTION_FAILED, "The server gives two lengths.")
@@ -269,8 +269,6 @@ def _body(response: requests.Response, *, max_bytes: int, deadline: Deadline) ->
     deadline.remaining(at_most=0)
     if length is None and not body:
         raise FetchError(Verdict.CONNECTION_FAILED, "The connection ended before anything came.")
-    if length is not None and len(body) < length:
-        raise FetchError(Verdict.CONNECTION_FAILED, f"The connection ended after {len(body):,} of {length:,} bytes.")
     if not body:
         raise FetchError(Verdict.NOT_AN_IMAGE, "The server sent an empty file.")
     return bytes(body)

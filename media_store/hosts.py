@@ -163,7 +163,7 @@ def remember_failures(failures: Iterable[tuple[str, str]]) -> None:
     """Note addresses (url, verdict) that failed for good, so that they are left alone for a while."""
     kept = [(url, verdict) for url, verdict in failures if verdict not in NOT_REMEMBERED and limited_host(url)]
     if kept:
-        hashes, verdicts = [_hash(url) for url, _ in kept], [verdict for _, verdict in kept]
+        hashes, verdicts = [address_hash(url) for url, _ in kept], [verdict for _, verdict in kept]
         with connection.cursor() as cursor:
             parameters: list[Any] = [FORGOTTEN_AFTER, hashes, verdicts, FORGOTTEN_AFTER_THREE, FORGOTTEN_AFTER]
             cursor.execute(REMEMBER, parameters)
@@ -171,14 +171,24 @@ def remember_failures(failures: Iterable[tuple[str, str]]) -> None:
 
 def forget_failures(urls: Iterable[str]) -> None:
     """These addresses have answered again."""
-    hashes = [_hash(url) for url in urls if limited_host(url)]
+    hashes = [address_hash(url) for url in urls if limited_host(url)]
     if hashes:
         FailedAddress.objects.filter(pk__in=hashes).delete()
 
 
+def why_not_now(url: str, *, now: datetime) -> str:
+    """Return in one sentence why a photo job would not ask this address now; empty when it would."""
+    host = limited_host(url)
+    failed = FailedAddress.objects.filter(pk=address_hash(url), until__gt=now).first()
+    if host is None or failed:
+        return str(_as_error(failed)) if host and failed else ""
+    row = PhotoHost.objects.filter(pk=host, blocked_until__gt=now).first()
+    return f"{host} asked to be left alone until {row.blocked_until:%H:%M} UTC." if row else ""
+
+
 def _known_failures(jobs: Sequence[PhotoJob], *, now: datetime) -> dict[PhotoJob, FetchError]:
     """Return the failures that hold for these jobs; a person who asks again is always served."""
-    hashes = {job: _hash(job.source_url) for job in jobs if job.priority != Priority.PERSON}
+    hashes = {job: address_hash(job.source_url) for job in jobs if job.priority != Priority.PERSON}
     known = FailedAddress.objects.filter(until__gt=now).in_bulk(list(hashes.values()))
     return {job: _as_error(known[url]) for job, url in hashes.items() if url in known}
 
@@ -203,5 +213,5 @@ def _start(row: PhotoHost, *, now: datetime, is_person: bool) -> timedelta | Non
     return row.tail_at - now
 
 
-def _hash(url: str) -> str:
+def address_hash(url: str) -> str:
     return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()

@@ -26,7 +26,6 @@ def optimized_webp(content: bytes, *, is_square: bool = False, max_bytes: int = 
     """
     with opened(content) as image:
         small = upright(to_srgb(square(image) if is_square else _fitted(image), image.info.get("icc_profile")), image)
-    small.info.clear()
     for quality in QUALITIES:
         webp = _encoded(small, quality)
         if len(webp) < max_bytes:

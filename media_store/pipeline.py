@@ -29,7 +29,7 @@ from media_store.hosts import admit, put_back
 from media_store.models import PhotoJob, StoredFile
 from media_store.results import Result, decode, download, unexpected
 from media_store.sandbox import sandbox
-from media_store.sources import fetch_registered
+from media_store.sources import Download, fetch_registered
 from media_store.storing import store_safely
 
 log = structlog.get_logger(__name__)
@@ -114,7 +114,15 @@ class Run:
         for job in admission.waits:
             self._let_go(job)
         for job, found in fetch_registered([job for job in jobs if job.source_kind != PhotoJob.SourceKind.URL]):
-            self._decode_soon(job, found, has_picture=self._has_picture(job), seconds=None)
+            self._follow(job, found, has_picture=self._has_picture(job))
+
+    def _follow(self, job: PhotoJob, found: Fetched | FetchError | Download, *, has_picture: bool) -> None:
+        """Decode what a source has given, or let a thread fetch what it has only told how to."""
+        if isinstance(found, Fetched | FetchError):
+            self._decode_soon(job, found, has_picture=has_picture, seconds=None)
+        else:
+            threads = _downloads(settings.PHOTO_CONCURRENCY)
+            self._downloading.append(threads.submit(self._fetch, job, found, has_picture=has_picture))
 
     def _has_picture(self, job: PhotoJob) -> bool:
         return job.file.name in self._kept
@@ -166,6 +174,17 @@ class Run:
             self._decode_soon(job, found, has_picture=has_picture, seconds=seconds)
         except Exception as error:  # noqa: BLE001 (it is the job's failure, and the worker must hear of it)
             self._results.put(unexpected(job, error))
+
+    def _fetch(self, job: PhotoJob, fetch: Download, *, has_picture: bool) -> None:
+        found: Fetched | FetchError
+        try:
+            found = fetch()
+        except FetchError as error:
+            found = error
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._results.put(unexpected(job, error))
+            return
+        self._decode_soon(job, found, has_picture=has_picture, seconds=None)
 
     def _decode_soon(
         self, job: PhotoJob, found: Fetched | FetchError, *, has_picture: bool, seconds: float | None

@@ -209,6 +209,5 @@ def _is_flat(small: Image.Image) -> bool:
 def _encoded(small: Image.Image) -> bytes:
     """Return WebP with nothing but the pixels. Method 2 takes a third of the time of 4 for 4 % more bytes."""
     output = io.BytesIO()
-    small.info.clear()
     small.save(output, "WEBP", quality=QUALITY, method=2, exif=b"", icc_profile=None, xmp=b"")
     return output.getvalue()

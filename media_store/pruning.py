@@ -76,13 +76,13 @@ def _prune_jobs(jobs: PhotoJobs, before: datetime) -> Amount:
         with transaction.atomic():
             rows = PhotoJob.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
             locked = [job for job in rows if job.state == PhotoJob.State.COMPLETED and job.file]
-            amount += _drop_files(locked)
+            amount += drop_files(locked)
             if not locked:
                 return amount
     return amount
 
 
-def _drop_files(jobs: list[PhotoJob]) -> Amount:
+def drop_files(jobs: list[PhotoJob]) -> Amount:
     """Take the files from these jobs; what the source is asked next is the whole picture, not for changes."""
     names = list(chain.from_iterable((job.file.name, job.previous_file.name) for job in jobs))
     chosen = PhotoJob.objects.filter(pk__in=[job.pk for job in jobs])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from media_store.processing import ImageRefused
 
-STATUSES = {"too_large": 413, "not_an_image": 415, "not_a_video": 415, "decoder_busy": 503}
+STATUSES = {"too_large": 413, "not_an_image": 415, "not_a_video": 415, "placeholder": 400, "decoder_busy": 503}
 
 NOT_A_VIDEO = "This is not an MP4 or WebM video."
 DECODER_BUSY = "Pictures cannot be decoded just now. Try again in a minute."

@@ -14,6 +14,7 @@ from media_store.fetching import Fetched, FetchError, fetch
 from media_store.models import PhotoJob
 from media_store.processing import ImageRefused
 from media_store.sandbox import SandboxUnavailable, sandbox
+from media_store.sources import is_uncertain
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +113,9 @@ def _decoded(job: PhotoJob, found: Fetched | FetchError, *, has_picture: bool) -
 
 def failed_result(job: PhotoJob, verdict: str, error: Exception, *, size: int = 0) -> Result:
     """Return a failure; its verdict decides whether another try can help."""
+    if verdict in (Verdict.GONE, Verdict.PLACEHOLDER) and is_uncertain(job.source_kind):
+        kept = {name: getattr(job, name) for name in ("sha256", "source_sha256", "etag", "last_modified")}
+        return Result(job=job, verdict=verdict, bytes=size, **kept)
     message = str(error)
     failure: Exception = PermanentFailure(message, code=verdict)
     if verdict in TEMPORARY:

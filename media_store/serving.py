@@ -11,6 +11,7 @@ from django.utils.http import parse_etags, quote_etag
 
 from media_store.access import accesses
 from media_store.models import StoredFile
+from media_store.storage import read_content
 from media_store.versions import VERSION_LENGTH, picture_url, version_in
 
 __all__ = ["file_response", "missing_response", "named_picture_response", "picture_response", "picture_url"]
@@ -41,8 +42,7 @@ def picture_response(request: HttpRequest, *, name: str, sha256: str) -> HttpRes
         if request.method == "HEAD":
             response = HttpResponse(content_type=WEBP, headers={"Content-Length": str(default_storage.size(name))})
         else:
-            with default_storage.open(name) as file:
-                content = file.read()
+            content = read_content(name)
             response = HttpResponse(content, content_type=WEBP, headers={"Content-Length": str(len(content))})
     except FileNotFoundError:
         return missing_response()

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.sites import AdminSite
-from django.db import models
-from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from config.owned_admin import OwnedAdmin, OwnedFields, OwnedTabularInline
+from config.owned_admin import OwnedAdmin, OwnedTabularInline, SharedFields
+from media_store.admin_uploads import UploadAdmin, UploadFields
 from media_store.models import Part, PartImage, PartVideo, SupportVideo
 
 
-class SharedFields(OwnedFields):
-    """Rows and choices are for everybody who comes in at all."""
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super(OwnedFields, self).get_queryset(request)
-
-    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> models.QuerySet[Any]:
-        found = BaseModelAdmin.get_field_queryset(self, db, db_field, request)
-        return db_field.remote_field.model._default_manager.all() if found is None else found
-
-
-class PartImageInline(SharedFields, OwnedTabularInline):
+class PartImageInline(UploadFields, SharedFields, OwnedTabularInline):
     """The gallery in its order. A new picture goes to the end; `media_store.gallery` moves them."""
 
     model = PartImage
@@ -41,13 +26,13 @@ class PartImageInline(SharedFields, OwnedTabularInline):
         return render_to_string("media_store/admin/preview.html", {"url": url, "name": str(image)})
 
 
-class PartVideoInline(SharedFields, OwnedTabularInline):
+class PartVideoInline(UploadFields, SharedFields, OwnedTabularInline):
     model = PartVideo
     fields = ["title", "kind", "file", "thumbnail", "duration"]
     readonly_fields = ["duration"]
 
 
-class PartAdmin(SharedFields, OwnedAdmin):
+class PartAdmin(UploadAdmin, SharedFields, OwnedAdmin):
     list_display = ["number", "name"]
     search_fields = ["number__istartswith", "name__istartswith"]
     search_help_text = "Number or name"
@@ -55,7 +40,7 @@ class PartAdmin(SharedFields, OwnedAdmin):
     inlines = [PartImageInline, PartVideoInline]
 
 
-class SupportVideoAdmin(SharedFields, OwnedAdmin):
+class SupportVideoAdmin(UploadAdmin, SharedFields, OwnedAdmin):
     list_display = ["title", "category", "content_type", "duration", "size"]
     search_fields = ["title__istartswith"]
     search_help_text = "Title"

@@ -12,23 +12,36 @@ from media_store.models import PhotoJob
 
 Verdict = PhotoJob.Verdict
 
-Answer = bytes | Verdict | Fetched | FetchError
+Download = Callable[[], Fetched]
+"""Fetches in a thread of its own and raises FetchError; touches no database."""
+
+Answer = bytes | Verdict | Fetched | FetchError | Download
 FetchMany = Callable[[Sequence[PhotoJob]], Mapping[int, Answer]]
 
 _registered: dict[str, FetchMany] = {}
+_uncertain: set[str] = set()
 
 
-def register_source(kind: str, fetch_many: FetchMany) -> None:
+def register_source(kind: str, fetch_many: FetchMany, *, is_uncertain: bool = False) -> None:
     """Make the source kind `kind` known; called from AppConfig.ready.
 
+    An uncertain one is asked without knowing whether it has a picture: that it has none is no failure of the job.
+
     `fetch_many(jobs)` runs outside of transactions, in the thread of the worker, and returns for each job's id the
-    bytes or why there are none. A job that it leaves out has failed for now.
+    bytes or why there are none, or a function that fetches them, which is called in a thread beside other downloads.
+    A job that it leaves out has failed for now.
     """
     _registered[kind] = fetch_many
+    if is_uncertain:
+        _uncertain.add(kind)
 
 
-def fetch_registered(jobs: Sequence[PhotoJob]) -> Iterator[tuple[PhotoJob, Fetched | FetchError]]:
-    """Give each job of a registered kind with its bytes or its failure."""
+def is_uncertain(kind: str) -> bool:
+    return kind in _uncertain
+
+
+def fetch_registered(jobs: Sequence[PhotoJob]) -> Iterator[tuple[PhotoJob, Fetched | FetchError | Download]]:
+    """Give each job of a registered kind with its bytes, its failure, or how its bytes are fetched."""
     for kind in {job.source_kind for job in jobs}:
         of_kind = [job for job in jobs if job.source_kind == kind]
         fetch_many = _registered.get(kind)
@@ -41,7 +54,7 @@ def fetch_registered(jobs: Sequence[PhotoJob]) -> Iterator[tuple[PhotoJob, Fetch
             yield job, _as_result(answers.get(job.pk, Verdict.SERVER_ERROR))
 
 
-def _as_result(answer: Answer) -> Fetched | FetchError:
+def _as_result(answer: Answer) -> Fetched | FetchError | Download:
     if isinstance(answer, Verdict):
         return FetchError(answer, f"{answer.label}.")
     return Fetched(answer) if isinstance(answer, bytes) else answer

@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Func, Min, Q, QuerySet, TextField, Value
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    DurationField,
+    F,
+    Func,
+    Min,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce, Lower, TruncHour
 
 from config.jobs.models import JobAttempt
@@ -29,12 +42,13 @@ def photo_statistics(jobs: QuerySet[PhotoJob], *, now: datetime) -> dict[str, An
     states = _states(jobs, now)
     completed, failed = (states[state]["count"] for state in (State.COMPLETED, State.FAILED))
     oldest = jobs.filter(state=State.PENDING).aggregate(at=Min("queued_at"))["at"]
+    hosts = _hosts(jobs)
     return {
         "total": sum(state["count"] for state in states.values()),
         "states": states,
         "verdicts": dict(jobs.exclude(verdict="").values_list("verdict").annotate(Count("pk")).order_by("verdict")),
-        "hosts": _hosts(jobs),
-        **_slow_and_failing(jobs),
+        "hosts": hosts,
+        **_slow_and_failing(list(hosts)),
         "success_rate": round(completed / (completed + failed), 4) if completed + failed else None,
         "oldest_pending_seconds": round((now - oldest).total_seconds(), 1) if oldest else None,
         "completions_per_hour": _completions(jobs, now),
@@ -42,19 +56,19 @@ def photo_statistics(jobs: QuerySet[PhotoJob], *, now: datetime) -> dict[str, An
 
 
 def _states(jobs: QuerySet[PhotoJob], now: datetime) -> dict[str, dict[str, Any]]:
-    spans = {
-        State.PENDING: Value(now) - F("queued_at"),
-        State.DOWNLOADING: Value(now) - F("started_at"),
-    }
+    span = Case(
+        When(state=State.PENDING, then=Value(now) - F("queued_at")),
+        When(state=State.DOWNLOADING, then=Value(now) - F("started_at")),
+        default=F("finished_at") - F("started_at"),
+        output_field=DurationField(),
+    )
+    rows = jobs.order_by().values_list("state").annotate(count=Count("pk"), mean=Avg(span))
+    found = {state: (count, mean) for state, count, mean in rows}
     states: dict[str, dict[str, Any]] = {}
     for state in State:
-        span = ExpressionWrapper(spans.get(state, F("finished_at") - F("started_at")), output_field=DurationField())
-        row = jobs.filter(state=state).aggregate(count=Count("pk"), mean=Avg(span))
-        mean = row["mean"]
-        states[state.value] = {
-            "count": row["count"],
-            "mean_seconds": None if mean is None else round(max(mean, timedelta(0)).total_seconds(), 3),
-        }
+        count, mean = found.get(state, (0, None))
+        seconds = None if mean is None else round(max(mean, timedelta(0)).total_seconds(), 3)
+        states[state.value] = {"count": count, "mean_seconds": seconds}
     return states
 
 
@@ -74,9 +88,9 @@ def _hosts(jobs: QuerySet[PhotoJob]) -> dict[str, dict[str, int]]:
     return {row.pop("host"): dict(row) for row in rows}
 
 
-def _slow_and_failing(jobs: QuerySet[PhotoJob]) -> dict[str, list[dict[str, Any]]]:
-    """Return the hosts of these jobs that are slowest and that fail most often, over all downloads so far."""
-    hosts = PhotoHost.objects.filter(requests__gt=0, host__in=list(_hosts(jobs)))
+def _slow_and_failing(names: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return those of these hosts that are slowest and that fail most often, over all downloads so far."""
+    hosts = PhotoHost.objects.filter(requests__gt=0, host__in=names)
     rows = [
         {
             "host": host.host,

@@ -23,6 +23,8 @@ BY_TIER_AND_KIND = f"""
     from {StoredFile._meta.db_table} group by 1, 2 order by 1, 2
 """
 
+CONTENTS = "(contents)"
+
 Rows = Callable[[], QuerySet[Any]]
 
 _holders: dict[str, tuple[Rows, Rows]] = {}
@@ -52,7 +54,7 @@ def bytes_by_tier() -> dict[str, dict[str, dict[str, int]]]:
         for tier, kind, count, size in cursor.fetchall():
             tiers[tier][kind] = {"files": count, "bytes": int(size)}
     contents = Blob.objects.aggregate(bytes=Sum("size", default=0))
-    tiers["database"]["(contents)"] = {"files": Blob.objects.count(), "bytes": contents["bytes"]}
+    tiers["database"][CONTENTS] = {"files": Blob.objects.count(), "bytes": contents["bytes"]}
     return tiers
 
 

@@ -13,6 +13,7 @@ from unfold.decorators import display
 from config.owned_admin import OwnedAdmin, OwnedForm
 from contacts.models import Contact, Organization, Tag
 from contacts.text import clean_line
+from media_store.admin_uploads import UploadAdmin
 
 
 class NamedForm(OwnedForm):
@@ -50,9 +51,9 @@ class NamedAdmin(OwnedAdmin):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(NamedAdmin):
+class OrganizationAdmin(UploadAdmin, NamedAdmin):
     list_display = ["name", "domain", "contact_count"]
-    fields = ["name", "domain", "contact_list"]
+    fields = ["name", "domain", "logo", "contact_list"]
     readonly_fields = ["contact_list"]
     contacts_lookup = "organization__id__exact"
     memberships = Contact.objects.filter(organization=OuterRef("pk"))

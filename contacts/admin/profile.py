@@ -13,12 +13,13 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from config.owned_admin import OwnedAdmin
 from contacts.models import UserProfile
+from media_store.admin_uploads import UploadAdmin
 
 
 class UserProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = UserProfile
-        fields = ["time_zone", "phone_region"]
+        fields = ["photo", "time_zone", "phone_region"]
 
     def clean_time_zone(self) -> str:
         zone = str(self.cleaned_data["time_zone"])
@@ -34,14 +35,14 @@ class UserProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(UserProfile)
-class UserProfileAdmin(OwnedAdmin):
+class UserProfileAdmin(UploadAdmin, OwnedAdmin):
     """One's own profile; the list of a person without superuser rights leads straight to it."""
 
     form = UserProfileForm  # type: ignore[assignment]  # its owner is the user itself
     owner_lookup = "user"
     list_display = ["user", "time_zone", "phone_region", "last_seen_at"]
     list_select_related = ["user"]
-    fields = ["time_zone", "phone_region", "last_seen_at"]
+    fields = ["photo", "time_zone", "phone_region", "last_seen_at"]
     readonly_fields = ["last_seen_at"]
     ordering = ["pk"]
 

@@ -17,7 +17,7 @@ from django.core.files.storage import Storage, storages
 from django.test import override_settings
 
 from media_store.tiers import walk
-from tests.media_store.network import dialled, names, nobody_is_trapped, public_web, trap  # noqa: F401 (fixtures)
+from tests.media_store.network import dialled, names, public_web  # noqa: F401 (fixtures)
 from tests.media_store.s3_server import BUCKET, S3Server, running_s3
 
 

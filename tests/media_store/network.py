@@ -1,10 +1,13 @@
-"""A trap on this machine that nothing may walk into, and names without a network; the fixtures are in conftest.py."""
+"""A trap on this machine that nothing may walk into, and names without a network.
+
+The fixtures of the trap are in tests/conftest.py, the others in that of this folder.
+"""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,11 +21,11 @@ PORTS = (80, 443, 6379, 0)
 class Trap:
     """Listens where a download must never come, and keeps who came."""
 
-    def __init__(self) -> None:
+    def __init__(self, ports: Sequence[int] = PORTS) -> None:
         self.caught: list[Any] = []
         self.places: list[tuple[str, int]] = []
         self._listeners: list[socket.socket] = []
-        for host, port in ((host, port) for host in ("127.0.0.1", "::1") for port in PORTS):
+        for host, port in ((host, port) for host in ("127.0.0.1", "::1") for port in ports):
             # Not everybody may listen on the low ports, and something else may do so already.
             with suppress(OSError):
                 self._listen(host, port)
@@ -50,7 +53,7 @@ class Trap:
 
 @pytest.fixture(scope="session")
 def trap() -> Iterator[Trap]:
-    """The trap itself; at the end of all tests of pictures nobody must have been in it."""
+    """The trap itself; at the end of all tests nobody must have been in it."""
     trap = Trap()
     assert trap.places
     yield trap

@@ -125,3 +125,24 @@ def test_looking_at_a_picture_is_noted(owner: User, client: Client, monkeypatch:
     assert times() == {None}
     assert log.flush(now=timezone.now()) == 1
     assert times() != {None}
+
+
+def test_times_that_are_lost_at_the_end_of_a_process_are_one_line_in_the_log() -> None:
+    code = """
+import django
+django.setup()
+from datetime import UTC, datetime
+from media_store.access import accesses
+accesses.note("o1/0.bin", now=datetime(2026, 11, 1, 12, tzinfo=UTC))
+"""
+    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:9/nothing", "LOG_FORMAT": "json"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **nowhere},
+    )
+    (line,) = (ended.stdout + ended.stderr).splitlines()
+    assert '"event": "access_times_lost"' in line

@@ -267,14 +267,15 @@ def test_the_page_shows_findings_and_mends_them(owner: User, admin_user: User) -
     StoredFile.objects.all().delete()
     page = open_page(admin_user).content.decode()
     assert f"media_store.photojob.file of {job.pk} names a file that is not there." in page
+    assert '<span class="kith-state kith-failed">1 dangling</span>' in page
     assert open_page(admin_user, "post").status_code == 302
-    assert "Nothing is wrong." in open_page(admin_user).content.decode()
+    assert "Nothing is wrong" in open_page(admin_user).content.decode()
 
 
 def test_the_page_says_whose_a_file_is_and_escapes_its_name(owner: User, admin_user: User) -> None:
     name = keep(owner, "<b>.bin", b"x")
     page = open_page(admin_user, file=name).content.decode()
-    assert "owner alice" in page
+    assert "<dt>Owner</dt><dd>alice</dd>" in page
     assert "<b>.bin" not in page
 
 

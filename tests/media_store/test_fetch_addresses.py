@@ -74,7 +74,8 @@ def test_a_name_that_is_allowed_is_looked_up_once_and_sent_as_host(inside: Serve
 
 
 @pytest.mark.parametrize(
-    "location", ["{inside}", "http://127.0.0.1/", "file:///etc/passwd", "//[::1]/", "http://10.0.0.1:80/"]
+    "location",
+    ["{inside}", "http://127.0.0.1/", "file:///etc/passwd", "//[::1]/", "http://10.0.0.1:80/", "gopher://example.com/"],
 )
 def test_a_redirect_is_checked_as_strictly_as_the_first_address(location: str, inside: Server) -> None:
     with serving(reply(status="302 Found", Location=location.format(inside=inside.url()))) as server:

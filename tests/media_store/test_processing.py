@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import pytest
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageChops, ImageCms, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from media_store import processing
@@ -86,9 +86,35 @@ def test_the_picture_is_upright_whatever_its_orientation(orientation: int, forma
     assert_upright(square_webp(encoded(turned, format, exif=exif)))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_no_pixel_is_out_of_its_place_whatever_the_orientation(orientation: int) -> None:
+    """Grain differs from pixel to pixel; two levels are what scaling across before down may round otherwise."""
+    grain = Image.merge("RGB", [Image.effect_noise((800, 600), 15) for _ in range(3)])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = grain.transpose(TRANSPOSE_BACK[orientation]) if orientation > 1 else grain
+    difference = ImageChops.difference(small_of(encoded(grain)), small_of(encoded(turned, exif=exif)))
+    assert all(high <= 2 for _, high in difference.getextrema())  # type: ignore[misc]
+    moved = ImageChops.difference(small_of(encoded(grain)), ImageChops.offset(small_of(encoded(grain)), 1, 0))
+    assert all(high > 20 for _, high in moved.getextrema())  # type: ignore[misc]
+
+
+def small_of(content: bytes) -> Image.Image:
+    """Return the small picture before it is encoded."""
+    with processing.opened(content) as image:
+        return processing.upright(processing.to_srgb(processing.square(image), None), image)
+
+
 @pytest.mark.parametrize("exif", [b"Exif\x00\x00garbage", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"Exif\x00\x00"])
 def test_damaged_exif_data_do_not_cost_the_picture(exif: bytes) -> None:
     assert_upright(square_webp(encoded(drawn(), "JPEG", exif=exif)))
+
+
+def test_exif_data_of_many_kilobytes_are_not_looked_into() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "x" * processing.MAX_EXIF_BYTES
+    assert_upright(square_webp(encoded(drawn(), "PNG", exif=exif)))
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "I;16"])
@@ -128,6 +154,8 @@ def test_colours_are_converted_by_the_profile_of_the_picture() -> None:
     assert is_near(result.getpixel((100, 100)), (30, 30, 200), by=25)
     for unusable in (lab, b"not a profile"):
         assert_upright(square_webp(encoded(drawn(), "PNG", icc_profile=unusable)))
+    endless = exchanged + bytes(processing.MAX_PROFILE_BYTES)
+    assert_upright(square_webp(encoded(drawn(), "JPEG", quality=95, icc_profile=endless)))
 
 
 def test_nothing_but_the_pixels_is_left() -> None:
@@ -206,6 +234,12 @@ def test_a_strip_is_not_a_picture() -> None:
 def test_one_dot_and_one_single_colour_are_placeholders(format: str) -> None:
     assert verdict_of(encoded(Image.new("RGB", (1, 1), "red"), format)) == "placeholder"
     assert verdict_of(encoded(Image.new("RGB", (300, 200), "#789abc"), format)) == "placeholder"
+
+
+def test_a_line_of_dots_is_a_placeholder() -> None:
+    dots = Image.new("RGB", (1, 2), "black")
+    dots.putpixel((0, 1), (255, 255, 255))
+    assert verdict_of(encoded(dots)) == "placeholder"
 
 
 def test_a_faint_picture_is_not_a_placeholder() -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -136,7 +137,9 @@ def test_a_child_has_its_limits(sandbox: Sandbox) -> None:
     assert child.rlimit(psutil.RLIMIT_AS)[1] == 512 * 1024 * 1024
     assert child.rlimit(psutil.RLIMIT_FSIZE)[1] == 0
     assert child.rlimit(psutil.RLIMIT_NOFILE)[1] == 32
-    assert child.rlimit(psutil.RLIMIT_CPU)[0] < 60
+    assert 0 < child.rlimit(psutil.RLIMIT_CPU)[0] < 60  # -1 is no limit
+    assert child.rlimit(psutil.RLIMIT_CORE)[1] == 0
+    assert "\nNoNewPrivs:\t1\n" in Path(f"/proc/{child.pid}/status").read_text()
     assert "django" not in " ".join(mapped.path for mapped in child.memory_maps())
 
 
@@ -162,15 +165,22 @@ def test_many_threads_share_few_children() -> None:
         child.end()
 
 
-def test_children_die_with_their_parent() -> None:
+@pytest.mark.parametrize("deed", [b"hang", b"loop", b""])
+def test_children_die_with_their_parent(deed: bytes) -> None:
+    """Also those that are busy, and so do not see that nobody sends them anything any more."""
     program = (
-        "import os, sys, signal; sys.path.insert(0, sys.argv[1])\n"
-        "from media_store.sandbox import Sandbox\n"
-        "pool = Sandbox(size=1); pool.square_webp(sys.stdin.buffer.read())\n"
-        "print(pool._idle.get().pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, sys, signal, threading, time; sys.path.insert(0, sys.argv[1])\n"
+        "from media_store import sandbox\n"
+        "sandbox.BOOT = sys.argv[2]; pool = sandbox.Sandbox(size=1); pool.square_webp(sys.stdin.buffer.read())\n"
+        "child = pool._idle.get(); pool._idle.put(child); print(child.pid, flush=True)\n"
+        "threading.Thread(target=pool.square_webp, args=[sys.argv[3].encode()], daemon=True).start()\n"
+        "time.sleep(0.3); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program, str(ROOT)], input=draw_image(), stdout=subprocess.PIPE, check=False
+        [sys.executable, "-c", program, str(ROOT), MISCHIEF, deed],
+        input=draw_image(),
+        stdout=subprocess.PIPE,
+        check=False,
     )
     pid = int(ended.stdout.split()[-1])
     until = time.monotonic() + 5

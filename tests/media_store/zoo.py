@@ -13,6 +13,13 @@ from typing import Any
 from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+SIGNATURES = (
+    b"\xff\xd8\xff\xe0",
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+    b"RIFF\x00\x10\x00\x00WEBPVP8 ",
+    b"GIF89a",
+    b"\x00\x00\x00\x1cftypavif",
+)
 
 
 def picture(format: str = "PNG", *, size: tuple[int, int] = (320, 240), mode: str = "RGB", **options: Any) -> bytes:

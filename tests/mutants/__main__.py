@@ -16,11 +16,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
+from tests.mutants.pages import PAGE_GUARDS
 from tests.mutants.table import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 PARALLEL = 2
-SECONDS = 120
+# For all tests without a mutation, for one with it, and for one whose mutation lets it wait for ever.
+ALL_SECONDS, SECONDS, HANGING_SECONDS = 3_600, 900, 90
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "var", "__pycache__", ".*_cache", ".hypothesis")
 
 # How pytest ends when tests ran and failed; anything else is no proof.
@@ -45,7 +47,7 @@ def survivors(mutants: Sequence[Mutant]) -> list[str]:
 def run_tests(copies: SimpleQueue[Path], tests: Sequence[str]) -> str:
     """Return the end of pytest's output if these tests fail in a copy."""
     folder = copies.get()
-    ended = pytest(folder, tests)
+    ended = pytest(folder, tests, seconds=ALL_SECONDS)
     copies.put(folder)
     return "" if ended.returncode == 0 else ended.stdout[-3_000:]
 
@@ -59,9 +61,10 @@ def judge(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
         if before.count(mutant.old) != 1:
             return f"{mutant}: the text is there {before.count(mutant.old)} times"
         file.write_text(before.replace(mutant.old, mutant.new))
-        ended = pytest(folder, [mutant.test])
+        ended = pytest(folder, [mutant.test], seconds=HANGING_SECONDS if mutant.hangs else SECONDS)
     except subprocess.TimeoutExpired:
-        return ""  # the guard was one against waiting for ever
+        print("." if mutant.hangs else "S", end="", flush=True)
+        return "" if mutant.hangs else f"{mutant}: no answer in {SECONDS} s"
     finally:
         file.write_text(before)
         copies.put(folder)
@@ -72,14 +75,14 @@ def judge(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
     return "" if is_noticed else f"{mutant}: survived (pytest ended with {ended.returncode}: {summary})"
 
 
-def pytest(folder: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def pytest(folder: Path, tests: Sequence[str], *, seconds: float) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS * 3, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 def main() -> None:
     words = sys.argv[1:]
-    chosen = [mutant for mutant in MUTANTS if not words or any(word in str(mutant) for word in words)]
+    chosen = [mutant for mutant in [*MUTANTS, *PAGE_GUARDS] if not words or any(word in str(mutant) for word in words)]
     started_at = time.monotonic()
     faults = survivors(chosen)
     print(*(f"\n{fault}" for fault in faults))
