@@ -1,7 +1,8 @@
 """Exports beside COPY TO of the same tables, and a backup and restore of contacts with pictures.
 
 The rival writes the rows of contacts, e-mails, phones, identities and links as text, which is all that it has to do;
-Kith makes vCards and CSV of them. Memory is the peak of a process of its own.
+Kith makes vCards and CSV of them. Memory is the peak of a process of its own, beside that for 10,000 contacts. The
+rivals of backup and restore are pg_dump and pg_restore alone, with the same options; Kith also digests every row.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from django.core.files.base import File
 from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
+from django.utils import timezone
 
 from bench.imports import write_cards
 from bench.scratch import scratch_database
+from config.backup import programs
 from config.backup.restoring import restore_backup
-from config.backup.writing import make_backup
+from config.backup.writing import DUMP_OPTIONS, make_backup
 from config.jobs.draining import drain
 from contacts.exporting.writing import Export, Form
 from contacts.models import (
@@ -45,6 +48,7 @@ from imports import lifecycle
 from media_store.models import Blob, PhotoJob, StoredFile
 
 MODELS = (Contact, ContactEmail, ContactPhone, ContactAddress, ContactLink, ExternalIdentity, Organization)
+FEW = 10_000
 FORMS: tuple[Form, ...] = get_args(Form)
 
 # Pictures that compress as badly as real ones, of their usual size.
@@ -73,6 +77,7 @@ PICTURES = f"""
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory-contacts", type=int, default=300_000, help="0 leaves the memory growth out")
     parser.add_argument("--pictures", type=int, default=10_000, help="contacts with pictures in backup and restore")
 
 
@@ -80,15 +85,16 @@ def run(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return contacts per second and ratios to COPY, memory growth in MB, and seconds of backup and restore."""
     contacts = options["contacts"]
     with scratch_database(), TemporaryDirectory() as folder:
-        small, large = _import(Path(folder), "small", contacts // 10), _import(Path(folder), "large", contacts)
-        rounds = [_round(large) for _ in range(options["rounds"])]
+        username = _import(Path(folder), "bench", contacts)
+        rounds = [_round(username) for _ in range(options["rounds"])]
         seconds = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
-        growth = _peak_mb(large, Path(folder)) - _peak_mb(small, Path(folder))
+        growth = _memory_growth(Path(folder), options["memory_contacts"]) if options["memory_contacts"] else 0.0
     return {
         "contacts": contacts,
         "copy_contacts_per_second": round(contacts / seconds["copy"]),
         **{f"{form}_per_second": round(contacts / seconds[form]) for form in FORMS},
         **{f"{form}_ratio": round(seconds["copy"] / seconds[form], 3) for form in FORMS},
+        "memory_contacts": options["memory_contacts"],
         "rss_growth_mb": round(growth, 1),
         **_back_up_and_restore(options["pictures"]),
     }
@@ -128,6 +134,12 @@ def _copy(owner_id: int) -> float:
     return time.perf_counter() - started_at
 
 
+def _memory_growth(folder: Path, contacts: int) -> float:
+    """Return by how many MB the peak of exporting so many contacts is above that of 10,000."""
+    few, many = _import(folder, "few", FEW), _import(folder, "many", contacts)
+    return _peak_mb(many, folder) - _peak_mb(few, folder)
+
+
 def _peak_mb(username: str, folder: Path) -> float:
     command = [sys.executable, str(Path(settings.BASE_DIR, "manage.py")), "export_contacts", "--format", "vcard"]
     command += ["--owner", username, "--output", str(folder / "memory.vcf"), "--json"]
@@ -142,7 +154,10 @@ def _peak_mb(username: str, folder: Path) -> float:
 
 def _back_up_and_restore(contacts: int) -> dict[str, float]:
     """Back up a hub of contacts with pictures and restore it, row by row checked, into another database."""
-    with TemporaryDirectory() as folder, override_settings(MEDIA_DIR=Path(folder, "media")):
+    with (
+        TemporaryDirectory() as folder,
+        override_settings(MEDIA_DIR=Path(folder, "media"), ERASURE_LEDGER=Path(folder, "erasures.jsonl")),
+    ):
         with scratch_database():
             _import(Path(folder), "bench", contacts)
             with connection.cursor() as cursor:
@@ -150,6 +165,7 @@ def _back_up_and_restore(contacts: int) -> dict[str, float]:
             started_at = time.perf_counter()
             manifest = make_backup(Path(folder, "backup"))
             backed_up = time.perf_counter() - started_at
+            dumped = _timed("pg_dump", *DUMP_OPTIONS, f"--file={folder}/bare")
             with_pictures = Export(Contact.objects.all(), "vcard-3.0")
             started_at = time.perf_counter()
             size = sum(map(len, with_pictures))
@@ -157,13 +173,30 @@ def _back_up_and_restore(contacts: int) -> dict[str, float]:
         with scratch_database():
             call_command("flush", interactive=False, verbosity=0)
             started_at = time.perf_counter()
-            restore_backup(Path(folder, "backup"))
+            restore_backup(Path(folder, "backup"), now=timezone.now())
             restored = time.perf_counter() - started_at
+        with scratch_database():
+            connection.close()
+            loaded = _timed(
+                "pg_restore", "--single-transaction", "--clean", "--if-exists", "--no-owner", f"{folder}/bare"
+            )
     return {
         "pictures": contacts,
         "picture_export_per_second": round(contacts / exported),
         "picture_export_mb": round(size / 1e6, 1),
         "backup_seconds": round(backed_up, 2),
+        "pg_dump_seconds": round(dumped, 2),
+        "backup_ratio": round(dumped / backed_up, 3),
         "restore_seconds": round(restored, 2),
+        "pg_restore_seconds": round(loaded, 2),
+        "restore_ratio": round(loaded / restored, 3),
         "backup_mb": round(manifest.dump.size / 1e6, 1),
     }
+
+
+def _timed(program: str, *options: str) -> float:
+    """Run pg_dump or pg_restore on the database at hand; return the seconds."""
+    tools = programs.find_programs(oldest=programs.server_major(), wanted=programs.server_major())
+    started_at = time.perf_counter()
+    programs.run([str(tools.folder / program), *options])
+    return time.perf_counter() - started_at

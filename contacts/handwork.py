@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from contacts.models import CommunicationEvent, Deal
+from contacts.registries import among
 
 Check = Callable[[Collection[UUID]], set[UUID]]
 
@@ -30,10 +31,10 @@ def written_by_hand(contact_ids: Collection[UUID]) -> set[UUID]:
 def _events(contact_ids: Collection[UUID]) -> set[UUID]:
     """Events that a person logged or rated; those that a sync brought come again by themselves."""
     own = Q(source="manual") | Q(rating__isnull=False) | ~Q(body="")
-    events = CommunicationEvent.objects.filter(own, contact_id__in=contact_ids)
+    events = CommunicationEvent.objects.filter(own, contact_id__in=among(contact_ids))
     return set(events.order_by().values_list("contact_id", flat=True))
 
 
 def _deals(contact_ids: Collection[UUID]) -> set[UUID]:
-    links = Deal.contacts.through._default_manager.filter(contact_id__in=contact_ids)
+    links = Deal.contacts.through._default_manager.filter(contact_id__in=among(contact_ids))
     return set(links.values_list("contact_id", flat=True))

@@ -17,10 +17,10 @@ from django.db import connection, transaction
 
 from config import audit
 from contacts import moving, registries
-from contacts.models import Contact, DuplicateSuggestion, MergeRecord, Organization
+from contacts.models import Contact, DuplicateSuggestion, HandEdit, MergeRecord, Organization
 from contacts.models.duplicate import UNDO_WINDOW
-from contacts.relations import delete_merges
-from contacts.uniting import WRITTEN, Values, choose_values, fill_values
+from contacts.relations import delete_merges, forget_journals
+from contacts.uniting import CHOSEN, WRITTEN, Values, choose_values, fill_values
 
 CONTACTS = Contact._meta.db_table
 SUGGESTIONS = DuplicateSuggestion._meta.db_table
@@ -44,6 +44,14 @@ BRING_BACK = f"""
     on conflict do nothing
 """
 TOUCH = f"update {CONTACTS} set updated_at = clock_timestamp() where id = any(%(ids)s::uuid[])"
+
+# Journals as one parameter: in arrays every quotation mark of theirs would be escaped, one by one.
+RECORDS = MergeRecord._meta.db_table
+SAVE = f"""
+    insert into {RECORDS} (owner_id, contact_id, survivor_id, loser_id, loser_name, journal, merged_at)
+    select owner_id, contact_id, survivor_id, loser_id, loser_name, journal, merged_at
+    from jsonb_populate_recordset(null::{RECORDS}, %(rows)s::jsonb) returning loser_id, id
+"""
 
 # Whom a person has called somebody else stays somebody else for the survivor.
 KEEP_DISMISSALS = f"""
@@ -107,7 +115,7 @@ def merge_pairs(pairs: Sequence[Pair], *, owner_id: int, now: datetime) -> list[
             records.append(_record(pair, loser, {"fields": fields, **journals[pair.loser_id]}, now=now))
         _execute(WRITE, rows=list(results.values()))
         _execute(f"delete from {CONTACTS} where id = any(%(ids)s::uuid[])", ids=list(results))
-        MergeRecord.objects.bulk_create(records)
+        _save(records)
         _note(audit.Verb.MERGED, records)
     return records
 
@@ -115,13 +123,14 @@ def merge_pairs(pairs: Sequence[Pair], *, owner_id: int, now: datetime) -> list[
 def unmerge(records: Collection[MergeRecord], *, owner_id: int, now: datetime) -> int:
     """Bring back the losers of these merges with what was theirs; return how many merges were undone.
 
-    A field of the survivor goes back only if it still has the merged value; rows that a person has deleted stay
-    deleted. Raises MergeRefused when one of them cannot be undone, and then undoes none.
+    A field of the survivor goes back only if it still has the merged value and nobody has written it since; rows that
+    a person has deleted stay deleted. Raises MergeRefused when one of them cannot be undone, and then undoes none.
     """
     with transaction.atomic():
         wanted = MergeRecord.objects.filter(owner_id=owner_id, pk__in=[record.pk for record in records])
         locked = list(wanted.select_for_update().order_by("-pk"))
-        if len(locked) < len(records) or not all(record.can_be_undone(now=now) for record in locked):
+        is_open = all(record.can_be_undone(now=now) for record in locked)
+        if len(locked) < len(records) or not is_open or _has_later_merge(locked):
             raise MergeRefused("This merge has been undone already, is too old, or a later merge comes first.")
         survivors = _lock({record.survivor_id for record in locked}, owner_id=owner_id)
         losers = [record.journal["loser"] for record in locked]
@@ -136,10 +145,22 @@ def unmerge(records: Collection[MergeRecord], *, owner_id: int, now: datetime) -
     return len(locked)
 
 
+def _has_later_merge(records: Collection[MergeRecord]) -> bool:
+    """Say whether another merge into one of these survivors is newer: it may have dropped a row for one of theirs."""
+    ids = [record.pk for record in records]
+    later = MergeRecord.objects.filter(contact_id__in={record.survivor_id for record in records}, undone_at=None)
+    newest = dict(later.exclude(pk__in=ids).order_by("pk").values_list("contact_id", "pk"))
+    return any(newest.get(record.survivor_id, 0) > record.pk for record in records)
+
+
 def forget_merges(*, now: datetime) -> int:
-    """Delete the records of merges that can no longer be undone; return how many."""
+    """Forget what merges that can no longer be undone would need for it; return how many there were.
+
+    Who was merged into whom stays known by id: should the survivor be erased, a backup must not bring back the loser.
+    """
     with transaction.atomic():
-        return delete_merges(MergeRecord.objects.filter(merged_at__lte=now - UNDO_WINDOW))
+        old = MergeRecord.objects.filter(merged_at__lte=now - UNDO_WINDOW).exclude(loser_name="")
+        return delete_merges(old.exclude(undone_at=None)) + forget_journals(old.filter(undone_at=None))
 
 
 def _lock(ids: Collection[UUID], *, owner_id: int) -> dict[UUID, Values]:
@@ -212,15 +233,37 @@ def _record(pair: Pair, loser: Values, journal: dict[str, Any], *, now: datetime
     )
 
 
+def _save(records: Sequence[MergeRecord]) -> None:
+    """Insert these records and give them their ids."""
+    names = ("owner_id", "contact_id", "survivor_id", "loser_id", "loser_name", "journal", "merged_at")
+    rows = [{name: getattr(record, name) for name in names} for record in records]
+    with connection.cursor() as cursor:
+        cursor.execute(SAVE, {"rows": json.dumps(rows, default=str)})
+        ids = dict(cursor.fetchall())
+    for record in records:
+        record.pk = ids[record.loser_id]
+        record._state.adding = False
+
+
 def _take_back_fields(records: Sequence[MergeRecord], survivors: Mapping[UUID, Values]) -> None:
     """Set the survivors' fields back, newest merge first, where they still are what the merge wrote."""
+    edits = HandEdit.objects.filter(contact_id__in=list(survivors), row_id=0)
+    edited = {(edit.contact_id, edit.field): edit.edited_at for edit in edits}
     for record in records:
-        survivor = survivors[record.survivor_id]
-        for name, values in record.journal["fields"].items():
+        survivor, fields = survivors[record.survivor_id], record.journal["fields"]
+        # A field that was written since, be it with the same words, is the survivor's own, and so is its lock.
+        kept = {
+            field
+            for field, column in CHOSEN.items()
+            if edited.get((record.survivor_id, field), record.merged_at) > record.merged_at
+            or (column in fields and survivor[column] != fields[column]["new"])
+        }
+        columns = {CHOSEN[field] for field in kept}
+        for name, values in fields.items():
             if name == "locked_fields":
-                added = set(values["new"]) - set(values["old"])
+                added = set(values["new"]) - set(values["old"]) - kept
                 survivor[name] = [field for field in survivor[name] if field not in added]
-            elif survivor[name] == values["new"]:
+            elif name not in columns and survivor[name] == values["new"]:
                 survivor[name] = values["old"]
 
 

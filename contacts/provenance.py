@@ -68,7 +68,7 @@ def lines_of(contact: Contact) -> list[Line]:
     for field, row_id, key, shown in [*_fields(contact), *_rows(contact)]:
         lock = field if field in contact.locked_fields else ""
         unknown = Origin(field, key, "edited by hand" if lock else "not recorded", None)
-        origin = _latest(newest.get((field, key)), edits.get((field, row_id))) or unknown
+        origin = _latest(newest.get((field, key)), edits.get((field, row_id)), is_locked=bool(lock)) or unknown
         lines.append(Line(_label(field), shown, origin.label, origin.at, origin.url, lock))
     return lines
 
@@ -116,11 +116,13 @@ def _merges(contact: Contact) -> Iterable[Origin]:
         url = reverse("admin:contacts_mergerecord_change", args=[pk])
         for field, values in (fields or {}).items():
             if isinstance(values["new"], str):
-                yield Origin(field, values["new"], f"merged from {name}", at, url)
+                yield Origin(field, values["new"], f"merged from {name}", at, url, is_choice=True)
 
 
-def _latest(origin: Origin | None, edit: HandEdit | None) -> Origin | None:
-    if edit is None or (origin and origin.at and origin.at > edit.edited_at):
+def _latest(origin: Origin | None, edit: HandEdit | None, *, is_locked: bool) -> Origin | None:
+    if edit is None:
+        return origin
+    if origin and origin.at and origin.at > edit.edited_at and (origin.is_choice or not is_locked):
         return origin
     by = f" by {edit.edited_by}" if edit.edited_by else ""
     return Origin(edit.field, "", f"edited by hand{by}", edit.edited_at)

@@ -29,12 +29,14 @@ NAME_PARTS = ("given_name", "family_name")
 def choose_values(survivor: Values, loser: Values, *, take: Collection[str], notes_of_both: bool = False) -> Values:
     """Return the survivor's row with the fields in `take` from the loser.
 
-    Where the two differ a person has decided, so the field is locked against later imports.
+    Where the two differ a person has decided, so the field is locked against later imports; so is what was written by
+    hand on either side.
     """
     result = {**survivor, **{CHOSEN[field]: loser[CHOSEN[field]] for field in take}}
     if notes_of_both:
         result["notes"] = _both(survivor["notes"], loser["notes"])
-    decided = {field for field, column in CHOSEN.items() if survivor[column] != loser[column]}
+    by_hand = loser["locked_fields"]
+    decided = {field for field, column in CHOSEN.items() if survivor[column] != loser[column] or field in by_hand}
     return _finished(result, survivor, loser, locked=decided)
 
 
@@ -53,7 +55,8 @@ def fill_values(survivor: Values, loser: Values) -> Values:
         taken -= set(NAME_PARTS)
     result = {**survivor, **{CHOSEN[field]: loser[CHOSEN[field]] for field in taken}}
     result["notes"] = _both(survivor["notes"], loser["notes"])
-    return _finished(result, survivor, loser, locked=(taken | {"notes"}) & set(loser["locked_fields"]))
+    kept = {field for field, column in CHOSEN.items() if result[column] == loser[column] or field == "notes"}
+    return _finished(result, survivor, loser, locked=kept & set(loser["locked_fields"]))
 
 
 def _finished(result: Values, survivor: Values, loser: Values, *, locked: Collection[str]) -> Values:

@@ -23,6 +23,7 @@ from contacts.models import (
     Tag,
 )
 from imports.entries import Parsed
+from imports.identities import OF_ACCOUNT
 from imports.merging import Changes, difference
 from imports.models import ImportJob
 from media_store.models import PhotoJob
@@ -53,8 +54,9 @@ CURRENT = f"""
           on photo.id = picture.photo_job_id
      where picture.contact_id = contact.id and picture.source = %(source)s)::text,
     exists (select 1 from {ExternalIdentity._meta.db_table} identity
-            where identity.contact_id = contact.id and identity.source = %(source)s
-              and identity.external_id = any(%(external_ids)s))
+            where identity.contact_id = contact.id and identity.source = %(source)s and {OF_ACCOUNT}
+              and identity.external_id = any(%(external_ids)s)),
+    exists (select 1 from {ContactPicture._meta.db_table} picture where picture.contact_id = contact.id)
     from {Contact._meta.db_table} contact
     where contact.owner_id = %(owner)s and contact.id = any(%(ids)s)
 """
@@ -64,6 +66,7 @@ CURRENT = f"""
 class Current:
     """A contact as it is now, in the shape of `imports.entries`."""
 
+    id: UUID
     values: Parsed
     updated_at: datetime
     locked: list[str]
@@ -71,6 +74,11 @@ class Current:
     has_photo: bool
     is_photo_blocked: bool
     has_identity: bool
+    has_any_photo: bool
+
+    def is_source_of(self, external_id: str) -> bool:
+        """Say whether the entry was exported from this contact: then it names no other program."""
+        return external_id.lower() == f"urn:uuid:{self.id}"
 
 
 def load_current(
@@ -79,22 +87,24 @@ def load_current(
     """Return these contacts by id, by one statement."""
     parameters: dict[str, Any] = {
         "source": job.provider,
+        "account": job.account_id,
         "owner": job.owner_id,
         "ids": list(contact_ids),
         "external_ids": list(external_ids),
     }
     with connection.cursor() as cursor:
         cursor.execute(CURRENT, parameters)
-        return {row[0]: _current(*row[1:]) for row in cursor.fetchall()}
+        return {row[0]: _current(*row) for row in cursor.fetchall()}
 
 
 def compare(job: ImportJob, current: Current, *, parsed: Parsed, photo: str, external_id: str) -> Changes:
     """Return what importing this entry writes to the contact; empty when there is nothing to write."""
     is_overwriting = job.on_conflict == ImportJob.OnConflict.OVERWRITE
     changes = difference(current.values, parsed, is_overwriting=is_overwriting, locked=current.locked)
-    if external_id and not current.has_identity:
+    is_our_own = current.is_source_of(external_id)
+    if external_id and not current.has_identity and not is_our_own:
         changes["identity"] = external_id
-    is_wanted = is_overwriting or not current.has_photo
+    is_wanted = is_overwriting or not (current.has_any_photo if is_our_own else current.has_photo)
     if photo and is_wanted and not current.is_photo_blocked and not _is_same_picture(photo, current.photo):
         changes["photo"] = photo
     return changes
@@ -105,9 +115,18 @@ def _is_same_picture(first: str, second: str) -> bool:
     return first == second or (first.startswith("o") and first.rpartition("-")[2] == second.rpartition("-")[2])
 
 
-def _current(updated_at: datetime, locked: Any, values: str, picture: str | None, has_identity: bool) -> Current:
+def _current(
+    pk: UUID,
+    updated_at: datetime,
+    locked: Any,
+    values: str,
+    picture: str | None,
+    has_identity: bool,
+    has_any_photo: bool,
+) -> Current:
     source, is_blocked = json.loads(picture) if picture else ("", False)
     return Current(
+        id=pk,
         values={name: value for name, value in json.loads(values).items() if value},
         updated_at=updated_at,
         locked=json.loads(locked) if isinstance(locked, str) else locked,
@@ -115,4 +134,5 @@ def _current(updated_at: datetime, locked: Any, values: str, picture: str | None
         has_photo=picture is not None,
         is_photo_blocked=is_blocked,
         has_identity=has_identity,
+        has_any_photo=has_any_photo,
     )

@@ -2,6 +2,9 @@
 
 Three passes, the strongest key first: identity, e-mail, phone. After each pass the first rows take over the values of
 those that joined them, so that the next pass sees all their keys and names.
+
+Entries of two identities are one person all the same when they share an address or a number and their names agree, as
+books have them that were filled from two places; with two names they stay two.
 """
 
 from __future__ import annotations

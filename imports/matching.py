@@ -12,24 +12,44 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from contacts.matching import NameWords, name_words, names_agree
-from contacts.models import Contact, ContactEmail, ContactPhone, ExternalIdentity
+from contacts.models import Contact, ContactEmail, ContactPhone, ExternalIdentity, MergeRecord
+from imports.identities import OF_ACCOUNT
 from imports.models import ImportJob, ImportRow
 from imports.reasons import Reason
 
-IDENTITY, EMAIL, PHONE = 0, 1, 2
+OWN, IDENTITY, EMAIL, PHONE = 0, 1, 2, 3
 HOLDERS_TO_COMPARE = 50
 
-# Many people may share one address: those beyond the first 50 are not looked at.
+# The id under which contacts.exporting writes a contact that no other program has named: ours, if it is there still.
+OWN_ID = r"""
+    case when external_id ~* '^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+         then substr(external_id, 10)::uuid end
+"""
+
+# Many people may share one address: those beyond the first 50 are not looked at. A limit also makes the planner look
+# each key up; with the statistics of a table that has just been filled it would go through the owner's rows for each.
 CANDIDATES = f"""
     with page as materialized (
-        select position, external_id, parsed from {ImportRow._meta.db_table}
+        select position, external_id, parsed, {OWN_ID} as own_id from {ImportRow._meta.db_table}
         where job_id = %(job)s and position between %(first)s and %(last)s and decision = 'create'
     )
-    select position, {IDENTITY} as rung, identity.contact_id
-    from page join {ExternalIdentity._meta.db_table} identity
-         on identity.owner_id = %(owner)s and identity.source = %(source)s and identity.account_key is null
-        and identity.external_id = page.external_id
-    where page.external_id <> ''
+    select position, {OWN} as rung, contact.id as contact_id
+    from page, lateral (
+        select id, owner_id from {Contact._meta.db_table} where id = page.own_id limit 1
+    ) contact
+    where contact.owner_id = %(owner)s
+    union
+    select position, {OWN}, merge.contact_id
+    from page join {MergeRecord._meta.db_table} merge
+         on merge.loser_id = page.own_id and merge.owner_id = %(owner)s and merge.undone_at is null
+    union
+    select position, {IDENTITY}, holder.contact_id
+    from page, lateral (
+        select contact_id from {ExternalIdentity._meta.db_table} identity
+        where identity.owner_id = %(owner)s and identity.source = %(source)s and {OF_ACCOUNT}
+          and identity.external_id = page.external_id and page.external_id <> ''
+        limit 1
+    ) holder
     union
     select position, {EMAIL}, holder.contact_id
     from page, jsonb_to_recordset(parsed->'emails') as entry(normalized text), lateral (
@@ -70,6 +90,7 @@ def find_candidates(job: ImportJob, *, first: int, last: int) -> dict[int, Candi
         "job": job.pk,
         "owner": job.owner_id,
         "source": job.provider,
+        "account": job.account_id,
         "first": first,
         "last": last,
     }
@@ -95,7 +116,7 @@ def names_of(contact_ids: Collection[UUID]) -> dict[UUID, NameWords]:
 def choose(candidates: Candidates, *, words: NameWords, names: Mapping[UUID, NameWords], provider: str) -> Match:
     """Take the highest rung that holds. E-mail and phone hold only for a contact whose name agrees with `words`."""
     accepted = {
-        rung: [pk for pk in ids if pk in names and (rung == IDENTITY or names_agree(names[pk], words))]
+        rung: [pk for pk in ids if pk in names and (rung <= IDENTITY or names_agree(names[pk], words))]
         for rung, ids in sorted(candidates.by_rung.items())
     }
     held = {rung: ids for rung, ids in accepted.items() if ids}
@@ -105,11 +126,13 @@ def choose(candidates: Candidates, *, words: NameWords, names: Mapping[UUID, Nam
     # Of several holders: whom the other rungs know too, whose name is the very same, who was there first.
     ids.sort(key=lambda pk: (sum(pk in others for others in held.values()), names[pk] == words), reverse=True)
     if any(ids[0] not in others for others in held.values()):
-        return Match(ids, Reason.CONFLICT, is_by_identity=rung == IDENTITY)
-    return Match(ids, _reason(rung, provider), is_by_identity=rung == IDENTITY)
+        return Match(ids, Reason.CONFLICT, is_by_identity=rung <= IDENTITY)
+    return Match(ids, _reason(rung, provider), is_by_identity=rung <= IDENTITY)
 
 
 def _reason(rung: int, provider: str) -> Reason:
+    if rung == OWN:
+        return Reason.KITH_ID
     if rung == IDENTITY:
         return Reason.VCARD_UID if provider == ImportJob.Provider.VCARD else Reason.EXTERNAL_IDENTITY
     return Reason.EMAIL if rung == EMAIL else Reason.PHONE

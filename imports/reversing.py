@@ -17,6 +17,7 @@ from contacts.models import (
     Tag,
 )
 from imports.creating import ROWS, TAGGINGS
+from imports.identities import OF_ACCOUNT
 from imports.models import ImportRow
 from imports.reasons import Reason
 from imports.updating import TEXTS
@@ -95,7 +96,7 @@ SAME_TAGS = f"""
 NO_OTHER_IDENTITY = f"""
     not exists (select 1 from {ExternalIdentity._meta.db_table} identity
                 where identity.contact_id = contact.id and not (
-                    identity.source = %(source)s and identity.account_key is null
+                    identity.source = %(source)s and {OF_ACCOUNT}
                     and identity.external_id = row.external_id))
 """
 IS_OWN_PICTURE = f"""

@@ -23,7 +23,7 @@ from contacts.handwork import written_by_hand
 from contacts.models import Organization, Tag
 from contacts.names import sort_name
 from contacts.registries import relations
-from imports import reversing
+from imports import cursors, reversing
 from imports.models import ImportJob, ImportRow, MadeByImport
 from imports.reasons import Reason
 from imports.turns import let_others_go, must_wait_to_write, waiting
@@ -63,6 +63,7 @@ def undo(job: ImportJob, budget: Budget) -> list[Settlement]:
             return settle([progressed(job)])
     with fenced(job):
         ImportJob.objects.filter(pk=job.pk).update(cursor={}, processed=job.total)
+        cursors.forget(job)
         let_others_go(job)
         return settle([completed(job, state=ImportJob.State.UNDONE)])
 
@@ -82,7 +83,14 @@ def _undo_chunk(job: ImportJob, *, first: int, last: int) -> None:
 
 
 def _parameters(job: ImportJob, *, first: int, last: int) -> dict[str, Any]:
-    return {"job": job.pk, "owner": job.owner_id, "source": job.provider, "first": first, "last": last}
+    return {
+        "job": job.pk,
+        "owner": job.owner_id,
+        "source": job.provider,
+        "account": job.account_id,
+        "first": first,
+        "last": last,
+    }
 
 
 def _take_back(job: ImportJob, parameters: dict[str, Any]) -> None:
