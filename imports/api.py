@@ -113,6 +113,7 @@ class UploadOptions(Schema):
     on_conflict: ImportJob.OnConflict = ImportJob.OnConflict.FILL_BLANKS
 
 
+CSV_ANSWER = {200: {"description": "The rows", "content": {"text/csv": {"schema": {"type": "string"}}}}}
 PROBLEMS = {400: Problem, 404: Problem, 409: Problem}
 
 
@@ -240,7 +241,7 @@ def resume(request: HttpRequest, job_id: int) -> dict[str, Any]:
     return _status(_job(request, job_id))
 
 
-@router.get("jobs/{int:job_id}/failed.csv")
+@router.get("jobs/{int:job_id}/failed.csv", response={404: Problem}, openapi_extra={"responses": CSV_ANSWER})
 def failed_csv(request: HttpRequest, job_id: int) -> StreamingHttpResponse:
     """Download the rows that failed or are invalid, with the reasons."""
     return failed_rows_answer(_job(request, job_id))

@@ -112,8 +112,8 @@ LINKS = f"""
 """
 
 IDENTITIES = f"""
-    insert into {ExternalIdentity._meta.db_table} (owner_id, contact_id, source, external_id, etag)
-    select %(owner)s, row.contact_id, %(source)s, row.external_id, row.etag
+    insert into {ExternalIdentity._meta.db_table} (owner_id, contact_id, source, account_key, external_id, etag)
+    select %(owner)s, row.contact_id, %(source)s, %(account)s::uuid, row.external_id, row.etag
     from {ROWS} row
     where {TO_CREATE} and row.external_id <> ''
 """

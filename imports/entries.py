@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
-from contacts.incoming import IncomingContact
+from contacts.incoming import IncomingAddress, IncomingContact, IncomingEmail, IncomingLink, IncomingPhone
 from contacts.names import sort_name
 
 Parsed = dict[str, Any]
@@ -57,6 +57,12 @@ KEYS: dict[str, Callable[[Any], set[Any]]] = {
     "tags": _by_name,
 }
 LISTS = tuple(KEYS)
+FIELDS = {
+    "emails": tuple(field.name for field in fields(IncomingEmail)),
+    "phones": tuple(field.name for field in fields(IncomingPhone)),
+    "addresses": tuple(field.name for field in fields(IncomingAddress)),
+    "links": tuple(field.name for field in fields(IncomingLink)),
+}
 
 
 def to_parsed(contact: IncomingContact) -> Parsed:
@@ -65,8 +71,8 @@ def to_parsed(contact: IncomingContact) -> Parsed:
     for name in LISTS:
         values = getattr(contact, name)
         if values:
-            entries = values if name == "tags" else [_without_blanks(asdict(value)) for value in values]
-            parsed[name] = not_among([], entries, kind=name)
+            entries = values if name == "tags" else [_without_blanks(value, FIELDS[name]) for value in values]
+            parsed[name] = not_among([], entries, kind=name) if len(entries) > 1 else entries
     for name in ("emails", "phones"):
         if name in parsed and not any(entry.get("is_primary") for entry in parsed[name]):
             parsed[name][0]["is_primary"] = True
@@ -106,8 +112,8 @@ def not_among(known: Iterable[Any], new: Iterable[Any], *, kind: str) -> list[An
     return fresh
 
 
-def _without_blanks(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if value}
+def _without_blanks(entry: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(entry, name))}
 
 
 def _fallback_name(parsed: Parsed) -> str:

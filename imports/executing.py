@@ -16,8 +16,9 @@ from config.jobs.leases import fenced
 from config.jobs.models import Priority
 from config.jobs.settling import Settlement, completed, progressed, settle
 from contacts.models import Contact, ContactEmail, ContactPhone, ExternalIdentity
-from imports import creating, picturing, updating
+from imports import creating, cursors, picturing, updating
 from imports.creating import CHUNK, NOW, ROWS, TO_CREATE
+from imports.identities import OF_ACCOUNT
 from imports.models import ImportJob, ImportRow
 from imports.reasons import Reason
 from imports.turns import let_others_go, must_wait_to_write, waiting
@@ -56,7 +57,7 @@ STALE = f"""
         select row.id
         from newcomer
         join {ExternalIdentity._meta.db_table} identity
-             on identity.contact_id = newcomer.id and identity.source = %(source)s and identity.account_key is null
+             on identity.contact_id = newcomer.id and identity.source = %(source)s and {OF_ACCOUNT}
         join {ROWS} row on row.external_id = identity.external_id
         where {TO_CREATE}
         union
@@ -125,6 +126,7 @@ def execute(job: ImportJob, budget: Budget) -> list[Settlement]:
             return settle([progressed(job)])
     with fenced(job):
         ImportJob.objects.filter(pk=job.pk).update(cursor={}, processed=job.total)
+        cursors.advance(job)
         let_others_go(job)
         return settle([completed(job)])
 
@@ -151,6 +153,7 @@ def _parameters(job: ImportJob, *, first: int, last: int) -> dict[str, Any]:
         "job": job.pk,
         "owner": job.owner_id,
         "source": job.provider,
+        "account": job.account_id,
         "first": first,
         "last": last,
         "priority": Priority.NORMAL,

@@ -12,14 +12,14 @@ from django.http import StreamingHttpResponse
 from contacts.exporting.cells import safe_cell
 from imports.models import ImportJob, ImportRow
 from imports.readers import ReadError
-from imports.reasons import sentence_of
+from imports.reasons import Reason, sentence_of
 from imports.uploads import CARD, EXPLANATION, read_layout
 
 
 def failed_rows(job: ImportJob) -> QuerySet[ImportRow]:
     """Return the rows that failed or cannot be contacts, in the order of the file."""
     is_failed = Q(outcome=ImportRow.Outcome.FAILED) | Q(decision=ImportRow.Decision.INVALID)
-    return ImportRow.objects.filter(is_failed, job=job).order_by("position")
+    return ImportRow.objects.filter(is_failed, job=job).exclude(reason=Reason.ERASED).order_by("position")
 
 
 def failed_rows_csv(job: ImportJob) -> Iterator[str]:

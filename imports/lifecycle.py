@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -23,7 +24,7 @@ from config.jobs import controls
 from config.jobs.bell import ring
 from config.jobs.models import HeldReason, Priority
 from imports import presets
-from imports.models import ImportJob, ImportRow
+from imports.models import ImportJob, ImportRow, ProviderAccount
 from imports.readers import ReadError, csv, sniff
 from imports.uploads import LARGEST, is_failed_cards, limits, read_layout
 
@@ -48,6 +49,14 @@ class UploadRefused(Exception):
 
 class NotAllowed(Exception):
     """The import is not in a state for this, or what was asked for does not fit it; the message says which."""
+
+
+class AlreadyOpen(NotAllowed):
+    """Another import of the account, `job`, has not ended."""
+
+    def __init__(self, message: str, job: ImportJob) -> None:
+        super().__init__(message)
+        self.job = job
 
 
 def start_upload(
@@ -92,6 +101,8 @@ def start_upload(
             on_conflict=on_conflict,
             held_reason=HeldReason.NEEDS_MAPPING if is_held else "",
         )
+        if not has_preview:
+            audit.record(audit.Verb.CONFIRMED, ImportJob, owner_id=owner.pk, object_id=job.pk)
         if not is_held:
             ring(ImportJob.QUEUE)
     return job
@@ -123,7 +134,11 @@ def set_mapping(job: ImportJob, mapping: Mapping[str, str]) -> None:
 def can_be_mapped(job: ImportJob) -> bool:
     """Say whether the columns of the job's file can still be assigned: until it is confirmed."""
     is_unread = job.state == State.PENDING and not job.total
-    return job.provider == Provider.CSV and (is_unread or (job.state == State.READY and not job.held_reason))
+    return (
+        job.provider == Provider.CSV
+        and bool(job.upload)
+        and (is_unread or (job.state == State.READY and not job.held_reason))
+    )
 
 
 def check_mapping(mapping: Mapping[str, str], *, header: Collection[str]) -> None:
@@ -173,8 +188,24 @@ def cancel(job: ImportJob) -> None:
 
 def retry(job: ImportJob) -> None:
     """Let a failed or cancelled import go on where it stopped."""
-    if not controls.retry(_jobs(job)):
-        raise NotAllowed("Only a failed or cancelled import can be retried.")
+    with transaction.atomic():
+        if job.account_id:
+            refuse_second(job.account_id, besides=job.pk)
+        if not controls.retry(_jobs(job)):
+            raise NotAllowed("Only a failed or cancelled import can be retried.")
+
+
+def refuse_second(account_id: UUID, *, besides: int | None = None) -> None:
+    """Raise AlreadyOpen when an import of the account is; locks the account until the caller's transaction ends."""
+    ProviderAccount.objects.select_for_update(no_key=True).get(pk=account_id)
+    others = ImportJob.objects.filter(account_id=account_id).exclude(state__in=ImportJob.FINAL_STATES)
+    other = others.exclude(pk=besides).order_by("pk").first()
+    if other is None:
+        return
+    if other.state == State.READY:
+        message = f"Import {other.pk} of this account waits for your review. Confirm or cancel it first."
+        raise AlreadyOpen(message, other)
+    raise AlreadyOpen(f"Import {other.pk} of this account has not ended. Wait until it has, or cancel it.", other)
 
 
 def undo(job: ImportJob) -> None:

@@ -17,8 +17,13 @@ DONE = f"""
     )
 """
 IS_URL = "photo ~* '^https?://'"
+# What only a registered kind of source can read says which: `<kind>:…`. Names of stored files have no colon.
+KIND = f"""
+    case when {IS_URL} then '{PhotoJob.SourceKind.URL}' when photo ~ '^[a-z]+:' then split_part(photo, ':', 1)
+         else '{PhotoJob.SourceKind.STORED}' end
+"""
 SOURCE = f"""
-    case when {IS_URL} then '{PhotoJob.SourceKind.URL}' else '{PhotoJob.SourceKind.STORED}' end,
+    {KIND},
     case when {IS_URL} then photo else '' end,
     case when {IS_URL} then '' else photo end
 """

@@ -37,13 +37,19 @@ def with_first_start(jobs: QuerySet[ImportJob]) -> QuerySet[ImportJob]:
 
 
 def progress_percent(job: ImportJob) -> int:
-    """Return 0 to 100; reading counts bytes, planning and importing count rows."""
+    """Return 0 to 100; reading counts bytes of a file or people of an account, planning and importing count rows."""
     start, end = SHARES.get(job.state) or SHARES.get(job.resume_state) or (0, 0)
-    if job.state in (State.PENDING, State.FETCHING):
-        done, whole = job.cursor.get("offset", 0), job.upload_size
-    else:
-        done, whole = job.processed, job.total
+    done, whole = done_of_whole(job)
     return start + int((end - start) * min(done / whole, 1.0)) if whole else start
+
+
+def done_of_whole(job: ImportJob) -> tuple[int, int]:
+    """Return how much of the present step is done, and of how much: 0 where nobody has said."""
+    if job.state not in (State.PENDING, State.FETCHING):
+        return job.processed, job.total
+    if job.upload:
+        return job.cursor.get("offset", 0), job.upload_size
+    return job.cursor.get("position", 0), job.cursor.get("expected", 0)
 
 
 def status(job: ImportJob, *, now: datetime) -> dict[str, Any]:

@@ -14,9 +14,11 @@ class Reason(StrEnum):
     BROKEN_CARD = "broken_card"
     TOO_LONG = "too_long"
     BAD_ENCODING = "bad_encoding"
+    BROKEN_ENTRY = "broken_entry"
     TOO_MANY_COLUMNS_IN_ROW = "too_many_columns_in_row"
 
     NEW = "new"
+    KITH_ID = "kith_id"
     EXTERNAL_IDENTITY = "external_identity"
     VCARD_UID = "vcard_uid"
     EMAIL = "email"
@@ -24,9 +26,12 @@ class Reason(StrEnum):
     CONFLICT = "conflict"
     SHARED_ADDRESS = "shared_address"
     DUPLICATE_IN_FILE = "duplicate_in_file"
+    LISTED_AGAIN = "listed_again"
+    GONE_AT_SOURCE = "gone_at_source"
     DESELECTED = "deselected"
     CHANGED_SINCE = "changed_since"
     DATABASE_ERROR = "database_error"
+    ERASED = "erased"
 
     ALREADY_GONE = "already_gone"
     EDITED = "edited"
@@ -48,8 +53,10 @@ SENTENCES = {
     Reason.BROKEN_CARD: "The card is damaged and cannot be read.",
     Reason.TOO_LONG: "It is longer than an entry may be.",
     Reason.BAD_ENCODING: "Its text cannot be decoded.",
+    Reason.BROKEN_ENTRY: "The provider sent an entry that cannot be read.",
     Reason.TOO_MANY_COLUMNS_IN_ROW: "It has more cells than the header has columns.",
     Reason.NEW: "Nobody with this identity, e-mail address or phone number is known.",
+    Reason.KITH_ID: "The entry was exported from this very contact, or from one that was merged into it.",
     Reason.EXTERNAL_IDENTITY: "The contact came from the same entry of this source before.",
     Reason.VCARD_UID: "The contact has the same vCard UID.",
     Reason.EMAIL: "The contact has one of the e-mail addresses, and the names agree.",
@@ -57,9 +64,12 @@ SENTENCES = {
     Reason.CONFLICT: "Identity, e-mail and phone point to different contacts; the stronger one was taken.",
     Reason.SHARED_ADDRESS: "Somebody with another name has the same e-mail address or phone number.",
     Reason.DUPLICATE_IN_FILE: "An earlier entry of this file is the same person and took over these values.",
+    Reason.LISTED_AGAIN: "The provider listed the same person again; what it said last was taken.",
+    Reason.GONE_AT_SOURCE: "The person was deleted at the source. A contact that came from there stays, with a mark.",
     Reason.DESELECTED: "It was not selected.",
-    Reason.CHANGED_SINCE: "The contact was changed, added or deleted after the preview. Import the file again.",
+    Reason.CHANGED_SINCE: "The contact was changed, added or deleted after the preview. Import it again.",
     Reason.DATABASE_ERROR: "The database refused the values.",
+    Reason.ERASED: "The person was deleted or erased, and the content of this row with them.",
     Reason.ALREADY_GONE: "The contact was deleted before.",
     Reason.EDITED: "It is no longer what the import wrote: something was changed, added or removed since.",
     Reason.LATER_IMPORT: "A later import wrote to the same contact.",

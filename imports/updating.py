@@ -76,8 +76,8 @@ ADDITIONS = {
     ),
     "identities": _adding(
         ExternalIdentity._meta.db_table,
-        "source, external_id, etag",
-        "%(source)s, entry.external_id, touched.etag",
+        "source, account_key, external_id, etag",
+        "%(source)s, %(account)s::uuid, entry.external_id, touched.etag",
         "lateral (select touched.changes->>'identity' as external_id) entry where entry.external_id is not null",
     ),
     "tags": f"""
@@ -90,7 +90,8 @@ ADDITIONS = {
 }
 
 # The planner cannot know how many rows a CTE returns and would join two of them row by row with row. So nothing here
-# joins CTEs: what belongs to one contact is brought together by grouping.
+# joins CTEs: what belongs to one contact is brought together by grouping. Of tables that have just been filled it knows
+# as little: `+ 0` keeps it from going through all contacts of the owner for each planned row.
 UPDATE = f"""
     with touched as (
         update {Contact._meta.db_table} contact
@@ -107,7 +108,7 @@ UPDATE = f"""
         left join {Organization._meta.db_table} organization
              on organization.owner_id = %(owner)s
             and organization.name = planned.fields->'organization'->>'new'
-        where contact.id = planned.contact_id and contact.owner_id = %(owner)s
+        where contact.id = planned.contact_id and contact.owner_id + 0 = %(owner)s
           and contact.updated_at = planned.contact_seen_at
           {UNTOUCHED}
         returning planned.id as row_id, planned.contact_id, planned.etag, planned.changes

@@ -28,6 +28,8 @@ CARD = ("Entry", "Card")
 def read_upload(job: ImportJob) -> Iterator[ReadRow]:
     """Yield the rows of the job's file from its cursor on; raises ReadError when the file cannot be read."""
     is_csv = job.provider == ImportJob.Provider.CSV
+    if not job.upload:
+        raise PermanentFailure("The uploaded file was removed, as it held somebody who was erased.", code="upload_gone")
     try:
         # Before the reading begins: both go through one file object, which the layout closes behind itself.
         mapping = job.mapping or (explained_mapping(read_layout(job)) if is_csv else None)

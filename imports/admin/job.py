@@ -19,12 +19,13 @@ from unfold.enums import ActionVariant
 from config.owned_admin import ReadOnlyAdmin
 from imports import lifecycle
 from imports.admin.mapping import mapping_view
-from imports.admin.preview import count_by_reason, count_undone, has_been_undone
+from imports.admin.preview import count_by_reason, count_undone
 from imports.admin.progress import is_final, percent, progress_context
 from imports.admin.rows import rows_view
 from imports.admin.upload import upload_view
 from imports.export import failed_rows_answer
 from imports.models import ImportJob
+from imports.sources import ADDRESS_BOOKS
 
 VERBS: dict[str, tuple[Callable[[ImportJob], Any], str]] = {
     "confirm": (lifecycle.confirm, "Confirmed: exactly the rows of the preview are imported now."),
@@ -103,10 +104,11 @@ class ImportJobAdmin(ReadOnlyAdmin):
             **self.page_context(request, job, title=str(job)),
             **progress_context(job),
             "may_act": self.may_act(request),
-            "undone": count_undone(job) if has_been_undone(job) else [],
+            "undone": count_undone(job),
             "reasons": count_by_reason(job) if job.state != ImportJob.State.PENDING else [],
             "must_map": job.held_reason == "needs_mapping",
             "can_map": bool(job.mapping) and lifecycle.can_be_mapped(job),
+            "is_of_account": not job.upload and job.provider in ADDRESS_BOOKS,
             "owner": job.owner if request.user.is_superuser else None,
         }
         return TemplateResponse(request, "imports/admin/job.html", context)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, QuerySet
 from django.utils.text import capfirst
 
 from contacts.models import Contact
-from imports.deciding import NOT_WRITTEN
+from imports.deciding import NO_ENTRY, NOT_WRITTEN
 from imports.entries import LISTS, SCALARS
 from imports.models import ImportJob, ImportRow
 from imports.reasons import Reason
@@ -20,6 +21,7 @@ VALUE_MAX = 300
 DECISIONS = tuple(ImportRow.Decision)
 UNTOUCHED = "Nobody had changed it since."
 HAS_EFFECT = (ImportRow.Decision.CREATE, ImportRow.Decision.UPDATE)
+DOUBTFUL = (Reason.SHARED_ADDRESS, Reason.CONFLICT, Reason.DESELECTED)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,36 @@ class PreviewRow:
         """Say whether "import anyway" or "merge" would be something else than the plan, or than what was done."""
         is_left_out = self.row.decision == ImportRow.Decision.SKIP or self.row.outcome == ImportRow.Outcome.SKIPPED
         is_doubtful = self.row.reason in (Reason.SHARED_ADDRESS, Reason.CONFLICT)
-        return self.row.outcome in NOT_WRITTEN and (is_left_out or is_doubtful)
+        is_there = self.row.reason not in NO_ENTRY
+        return is_there and self.row.outcome in NOT_WRITTEN and (is_left_out or is_doubtful)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of a job that were decided, or undone, alike and for the same reason; `kind` is decision or undo."""
+
+    kind: str
+    state: ImportRow.Decision | ImportRow.Undo
+    reason: str
+    number: int
+
+    @property
+    def sentence(self) -> str:
+        return sentence(self.reason) or (UNTOUCHED if self.kind == "undo" else "")
+
+    @property
+    def query(self) -> str:
+        """The query string of the page with just these rows."""
+        return urlencode({self.kind: self.state, "reason" if self.kind == "decision" else "undo_reason": self.reason})
+
+    @property
+    def has_effect(self) -> bool:
+        return self.state in HAS_EFFECT
+
+    @property
+    def is_decidable(self) -> bool:
+        """Say whether such rows can be imported otherwise than planned, or after all."""
+        return self.reason not in NO_ENTRY and (self.state == ImportRow.Decision.SKIP or self.reason in DOUBTFUL)
 
 
 @dataclass(frozen=True)
@@ -73,6 +104,12 @@ class PreviewFilter:
         if self.decision in DECISIONS:
             rows = rows.filter(decision=self.decision)
         return rows.filter(reason=self.reason) if self.reason else rows
+
+    def is_of(self, group: Group) -> bool:
+        """Say whether exactly these rows are shown."""
+        if group.kind == "undo":
+            return (self.undo, self.undo_reason) == (group.state, group.reason)
+        return not self.undo and (self.decision, self.reason) == (group.state, group.reason)
 
 
 def read_filter(query: Any) -> PreviewFilter:
@@ -95,11 +132,10 @@ def page_of(job: ImportJob, chosen: PreviewFilter) -> tuple[list[PreviewRow], in
     return [present(row, owner_id=job.owner_id) for row in shown], shown[-1].position if len(page) > len(shown) else 0
 
 
-def count_by_reason(job: ImportJob) -> list[dict[str, Any]]:
-    """Return decision, reason, sentence and number of each kind of row, in the order of the decisions."""
-    groups = job.rows.exclude(decision="").order_by().values("decision", "reason").annotate(number=Count("pk"))
-    listed = [{**group, "sentence": sentence(group["reason"])} for group in groups]
-    return sorted(listed, key=lambda group: (DECISIONS.index(group["decision"]), -group["number"]))
+def count_by_reason(job: ImportJob) -> list[Group]:
+    """Return the kinds of rows, in the order of the decisions, each with the most frequent reasons first."""
+    rows = job.rows.exclude(decision="").order_by().values_list("decision", "reason").annotate(number=Count("pk"))
+    return _sorted(Group("decision", ImportRow.Decision(state), reason, number) for state, reason, number in rows)
 
 
 def has_been_undone(job: ImportJob) -> bool:
@@ -107,11 +143,16 @@ def has_been_undone(job: ImportJob) -> bool:
     return bool(job.reversed or job.kept or job.errored)
 
 
-def count_undone(job: ImportJob) -> list[dict[str, Any]]:
-    """Return bucket, reason, sentence and number of each kind of row that was undone or stayed."""
-    groups = job.rows.exclude(undo="").order_by().values("undo", "undo_reason").annotate(number=Count("pk"))
-    listed = [{**group, "sentence": sentence(group["undo_reason"]) or UNTOUCHED} for group in groups]
-    return sorted(listed, key=lambda group: (list(ImportRow.Undo).index(group["undo"]), -group["number"]))
+def count_undone(job: ImportJob) -> list[Group]:
+    """Return the kinds of rows that were undone or stayed; none before undoing has begun."""
+    if not has_been_undone(job):
+        return []
+    rows = job.rows.exclude(undo="").order_by().values_list("undo", "undo_reason").annotate(number=Count("pk"))
+    return _sorted(Group("undo", ImportRow.Undo(state), reason, number) for state, reason, number in rows)
+
+
+def _sorted(groups: Iterable[Group]) -> list[Group]:
+    return sorted(groups, key=lambda group: (type(group.state).values.index(group.state), -group.number))
 
 
 def present(row: ImportRow, *, owner_id: int) -> PreviewRow:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
+from config.jobs.models import HeldReason
 from imports.models import ImportJob, ImportRow
+from imports.progress import done_of_whole
 
 State = ImportJob.State
 
@@ -19,12 +24,13 @@ PHASES = (
 )
 UNDO_PHASES = (("Undo", (State.UNDO_REQUESTED, State.UNDOING)), ("Undone", (State.UNDONE,)))
 OUTCOMES = ("created", "updated", "unchanged", "skipped", "invalid", "failed")
+FIRST = (State.PENDING, State.FETCHING)
 POLLED = (*ImportJob.STEPS, *ImportJob.STEPS.values())
 
 
 def is_final(job: ImportJob) -> bool:
     """Say whether nothing moves any more without a person."""
-    return job.state not in POLLED or bool(job.held_reason)
+    return job.state not in POLLED or job.held_reason not in ("", HeldReason.THROTTLED)
 
 
 def is_undoable(job: ImportJob) -> bool:
@@ -36,14 +42,18 @@ def percent(job: ImportJob) -> int:
     """Return how far the current phase is, 0 to 100; a finished job is at 100."""
     if job.state in (State.COMPLETED, State.READY, State.UNDONE):
         return 100
-    return min(100, job.processed * 100 // job.total) if job.total else 0
+    done, whole = done_of_whole(job)
+    return min(100, done * 100 // whole) if whole else 0
 
 
 def progress_context(job: ImportJob) -> dict[str, Any]:
     """Return what `imports/admin/progress.html` shows."""
     phases = UNDO_PHASES if job.state in UNDO else PHASES
+    _, of_total = done_of_whole(job)
     return {
         "job": job,
+        "of_total": of_total if job.account_id and job.state in FIRST else None,
+        "waits_until": _waits_until(job),
         "percent": percent(job),
         "is_final": is_final(job),
         "phases": [{"name": name, "is_now": job.state in states} for name, states in phases],
@@ -60,3 +70,10 @@ def progress_context(job: ImportJob) -> dict[str, Any]:
         and job.resume_state != State.UNDO_REQUESTED,
         "can_retry": job.state in (State.FAILED, State.CANCELLED),
     }
+
+
+def _waits_until(job: ImportJob) -> datetime | None:
+    """Return when a job that waits for its provider, or after a failure, goes on by itself."""
+    is_waiting = job.held_reason == HeldReason.THROTTLED or (job.state in ImportJob.STEPS and not job.held_reason)
+    is_later = job.next_attempt_at > timezone.now() + timedelta(seconds=1)
+    return job.next_attempt_at if is_waiting and (is_later or job.held_reason) else None

@@ -1,4 +1,4 @@
-"""The preview table: look at every row, and select what is to be imported."""
+"""The preview table: look at every row, select what is to be imported, and decide otherwise than the plan."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from imports import deciding, lifecycle
-from imports.admin.preview import (
-    PreviewFilter,
-    count_by_reason,
-    count_undone,
-    has_been_undone,
-    page_of,
-    read_filter,
-)
+from imports.admin.preview import PreviewFilter, count_by_reason, count_undone, page_of, read_filter
 from imports.models import ImportJob
 
 if TYPE_CHECKING:
@@ -29,13 +22,13 @@ DECIDABLE = (ImportJob.State.READY, ImportJob.State.COMPLETED)
 
 
 def rows_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob) -> HttpResponse:
-    """Show one page of rows; a POST keeps the selection of that page, or of everything that the filter finds."""
+    """Show one page of rows; a POST selects or decides on those of that page, or on all that the filter finds."""
     if request.method == "POST":
         model_admin.require_act(request)
         return _save_selection(request, job)
     chosen = read_filter(request.GET)
     rows, next_after = page_of(job, chosen)
-    reasons = count_by_reason(job)
+    groups = [(group, chosen.is_of(group)) for group in (*count_by_reason(job), *count_undone(job))]
     context = {
         **model_admin.page_context(request, job, title=f"Rows of {job}"),
         "rows": rows,
@@ -43,11 +36,9 @@ def rows_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob)
         "query": _query(chosen),
         "first_query": _query(chosen, after=0),
         "next_query": _query(chosen, after=next_after) if next_after else "",
-        "reasons": [{**group, "query": _query_of(group["decision"], group["reason"])} for group in reasons],
-        "undone": [
-            {**group, "query": _undo_query(group["undo"], group["undo_reason"])}
-            for group in (count_undone(job) if has_been_undone(job) else [])
-        ],
+        "groups": groups,
+        "shown": next((group for group, is_shown in groups if is_shown), None),
+        "has_decidable": any(row.is_decidable for row in rows),
         "selected_count": job.rows.filter(selected=True, decision__in=["create", "update"]).count(),
         "is_deciding": job.state in DECIDABLE and not job.held_reason and model_admin.may_act(request),
         "is_choosing": job.state == ImportJob.State.READY and model_admin.may_act(request),
@@ -60,8 +51,8 @@ def _save_selection(request: HttpRequest, job: ImportJob) -> HttpResponse:
     scope = request.POST.get("scope", "page")
     try:
         if request.POST.get("how"):
-            _decide(request, job)
-        elif scope in ("all", "none"):
+            return _decide(request, job, chosen, is_for_all="listed" in request.POST)
+        if scope in ("all", "none"):
             count = lifecycle.select_where(job, scope == "all", decision=chosen.decision, reason=chosen.reason)
             messages.success(request, f"{count} rows {'selected' if scope == 'all' else 'deselected'}.")
         else:
@@ -70,8 +61,7 @@ def _save_selection(request: HttpRequest, job: ImportJob) -> HttpResponse:
         messages.error(request, str(refusal))
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204)
-    url = reverse("admin:imports_importjob_rows", args=[job.pk])
-    return HttpResponseRedirect(f"{url}?{_query(chosen)}")
+    return _back(job, _query(chosen))
 
 
 def _save_page(request: HttpRequest, job: ImportJob) -> None:
@@ -81,15 +71,23 @@ def _save_page(request: HttpRequest, job: ImportJob) -> None:
     lifecycle.select_rows(job, shown - selected, is_selected=False)
 
 
-def _decide(request: HttpRequest, job: ImportJob) -> None:
-    """Import the ticked rows after all: as contacts of their own, or merged into whom they match."""
+def _decide(request: HttpRequest, job: ImportJob, chosen: PreviewFilter, *, is_for_all: bool) -> HttpResponse:
+    """Import the ticked rows, or all that are listed, after all: as contacts of their own, or into whom they match."""
     how = deciding.How.MERGE if request.POST["how"] == deciding.How.MERGE else deciding.How.CREATE
-    chosen = _ids(request.POST.getlist("decided"))
-    count = deciding.decide_rows(job, chosen, how)
-    if count:
-        messages.success(request, f"{count} of {len(chosen)} rows will be imported.")
+    if is_for_all:
+        count = deciding.decide_where(job, how, decision=chosen.decision, reason=chosen.reason)
     else:
-        messages.warning(request, "None of these rows can be imported that way: tick some that match somebody.")
+        count = deciding.decide_rows(job, _ids(request.POST.getlist("decided")), how)
+    if count:
+        messages.success(request, f"{count} {'row' if count == 1 else 'rows'} will be imported.")
+    else:
+        messages.warning(request, "None of these rows can be imported that way: they match nobody, or none was ticked.")
+    return _back(job, "" if is_for_all and count else _query(chosen))
+
+
+def _back(job: ImportJob, query: str) -> HttpResponse:
+    url = reverse("admin:imports_importjob_rows", args=[job.pk])
+    return HttpResponseRedirect(f"{url}?{query}" if query else url)
 
 
 def _ids(values: list[str]) -> set[int]:
@@ -100,11 +98,3 @@ def _query(chosen: PreviewFilter, *, after: int | None = None) -> str:
     after = chosen.after if after is None else after
     undo = {"undo": chosen.undo, "undo_reason": chosen.undo_reason} if chosen.undo else {}
     return urlencode({"decision": chosen.decision, "reason": chosen.reason, **undo, "after": after})
-
-
-def _query_of(decision: str, reason: str, *, after: int = 0) -> str:
-    return urlencode({"decision": decision, "reason": reason, "after": after})
-
-
-def _undo_query(bucket: str, reason: str) -> str:
-    return urlencode({"undo": bucket, "undo_reason": reason})

@@ -57,8 +57,8 @@ def _row(block: Block, *, position: int, region: str, limits: Limits) -> ReadRow
     text, inner = without_inner(text) if block.has_inner else (text, [])
     lines = unfold(text)
     properties, broken = _properties(lines[: limits.max_card_lines], is_bytes=is_bytes)
-    pictures = [prop for prop in properties if _is_picture(prop)]
-    raw = _raw_without_pictures(properties) if pictures else _raw(text)
+    pictures = {prop for prop in properties if prop.head.encoding == "b" or prop.value[:5].lower() == "data:"}
+    raw = _raw_without(pictures, properties) if pictures else _raw(text)
     if len(lines) > limits.max_card_lines:
         error = f"The card has more than {limits.max_card_lines:,} lines."
         return _invalid(block, position, raw, Reason.TOO_LONG, error)
@@ -116,14 +116,10 @@ def _properties(lines: list[str], *, is_bytes: bool) -> tuple[list[Property], li
     return properties, broken
 
 
-def _is_picture(prop: Property) -> bool:
-    return prop.head.encoding == "b" or prop.value[:5].lower() == "data:"
-
-
-def _raw_without_pictures(properties: list[Property]) -> str:
+def _raw_without(pictures: set[Property], properties: list[Property]) -> str:
     lines = []
     for prop in properties:
-        value = f"({len(prop.value):,} characters)" if _is_picture(prop) else prop.value[:RAW_MAX]
+        value = f"({len(prop.value):,} characters)" if prop in pictures else prop.value[:RAW_MAX]
         lines.append(f"{prop.head.name}:{value}")
     return _raw("\n".join(lines))
 

@@ -16,7 +16,6 @@ from imports.readers.vcard_lines import Property, split, unescape
 
 EXTRA_MAX = 100
 EXTRA_VALUE_MAX = 2_000
-NEUTRAL_TYPES = frozenset(("pref", "voice", "internet", "text", "x400", "msg", "dom", "intl", "postal", "parcel"))
 APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_", re.DOTALL)
 ANDROID_LABEL = re.compile(r"x-custom\(charset=([\w-]+),encoding=quoted-printable,(.*)\)", re.IGNORECASE)
 MESSENGERS = {
@@ -117,11 +116,7 @@ class CardReader:
     def label(self, prop: Property) -> str:
         """Return the label: Apple's own, else the types, as "home" or "work fax"."""
         own = self.labels.get(prop.head.group) if prop.head.group else None
-        if own:
-            return own
-        types = (word for word in prop.head.types if word not in NEUTRAL_TYPES)
-        words = ["mobile" if word == "cell" else word for word in types]
-        return " ".join(words) or self._android_label(prop)
+        return own or prop.head.label or self._android_label(prop)
 
     def _android_label(self, prop: Property) -> str:
         for key, values in prop.head.params.items():

@@ -19,15 +19,20 @@ HEAD_MAX = 2_000
 INNER_MAX = 2_000
 ESCAPE = re.compile(r"\\([\\;,:nN\"'])")
 ENCODINGS = {"QUOTED-PRINTABLE": "qp", "QP": "qp", "BASE64": "b", "B": "b", "8BIT": "", "7BIT": ""}
+NEUTRAL_TYPES = frozenset(("pref", "voice", "internet", "text", "x400", "msg", "dom", "intl", "postal", "parcel"))
 EMPTY: dict[str, tuple[str, ...]] = {}
 
 
 class Head(NamedTuple):
-    """What stands before the colon: `item1.TEL;TYPE=CELL,pref`. Names are upper case, types lower case."""
+    """What stands before the colon: `item1.TEL;TYPE=CELL,pref`. Names are upper case, types lower case.
+
+    `label` is what the types say about the value, as "home" or "work fax".
+    """
 
     group: str
     name: str
     types: tuple[str, ...]
+    label: str
     params: dict[str, tuple[str, ...]]
     encoding: str
     charset: str
@@ -155,7 +160,9 @@ def _cut(line: str) -> tuple[str, str, str]:
 
 def parse_line(line: str, *, is_bytes: bool) -> Property | None:
     """Return the property in a logical line, None when it is none."""
-    head, colon, value = _cut(line)
+    head, colon, value = line.partition(":")
+    if '"' in head:
+        head, colon, value = _cut(line)
     if not colon or not head or len(head) > HEAD_MAX:
         return None
     return Property(parse_head(head), value, is_bytes=is_bytes)
@@ -177,7 +184,8 @@ def parse_head(text: str) -> Head:
     types = tuple(dict.fromkeys(value.lower() for entry in params.get("TYPE", ()) for value in entry.split(",")))
     encoding = next((ENCODINGS.get(value.upper(), "") for value in params.get("ENCODING", ())), "")
     charset = next(iter(params.get("CHARSET", ())), "")
-    return Head(group.strip().lower(), name.strip().upper(), types, params or EMPTY, encoding, charset)
+    label = " ".join("mobile" if word == "cell" else word for word in types if word not in NEUTRAL_TYPES)
+    return Head(group.strip().lower(), name.strip().upper(), types, label, params or EMPTY, encoding, charset)
 
 
 def _params(text: str) -> list[str]:

@@ -17,6 +17,7 @@ WORD = re.compile(
 )
 LAST_WORD = 25
 LOOK_BACK = 300  # More than WORD can match and the space before it.
+NO_AGENT = len(b"AGENT:\nBEGIN")
 HEAD_MAX = 2_000
 NESTING_MAX = 8
 
@@ -63,8 +64,8 @@ class Scanner:
                 self.buffer += chunk
                 is_last = not chunk
                 continue
-            start, end = mark.start(), mark.end()
-            del mark
+            start, end = mark.span()
+            del mark  # It holds the buffer, which could not be cut.
             block, position = self._at_mark(start, end)
             if block is not None:
                 yield block
@@ -73,6 +74,15 @@ class Scanner:
             yield self._cut(len(self.buffer))
 
     def _at_mark(self, start: int, end: int) -> tuple[Block | None, int]:
+        if self.buffer.endswith(b"\nEND", 0, start):
+            return self._at_end(end)
+        if self.begin < 0 and start < NO_AGENT and self.buffer.endswith(b"\nBEGIN", 0, start):
+            self.begin = start - len(b"BEGIN")
+            return None, end
+        return self._at_unusual_mark(start, end)
+
+    def _at_unusual_mark(self, start: int, end: int) -> tuple[Block | None, int]:
+        """Tell lower case, blanks, AGENT and words inside a text from the plain lines that nearly all cards have."""
         if (
             not bytes(self.buffer[max(0, start - LAST_WORD) : start])
             .rstrip(b" \t")

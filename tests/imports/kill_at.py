@@ -42,9 +42,9 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     from config.jobs.draining import drain
-    from imports import executing, fetching, planning, undoing
+    from imports import executing, planning, sources, undoing
 
-    fetching.PAGE_ROWS = planning.PAGE_ROWS = executing.CHUNK_ROWS = undoing.CHUNK_ROWS = 10
+    sources.PAGE_ROWS = planning.PAGE_ROWS = executing.CHUNK_ROWS = undoing.CHUNK_ROWS = 10
     undoing.MADE_AT_ONCE = 2
     if len(sys.argv) > 1:
         die_at(sys.argv[1], int(sys.argv[2]))

@@ -55,6 +55,14 @@ def test_entries_with_one_uid_are_one_person_whatever_their_names(owner: User) -
     assert (contact.display_name, contact.given_name, contact.family_name) == ("Ada Example", "Ada", "Example")
 
 
+def test_a_shared_address_and_name_are_stronger_than_two_uids(owner: User) -> None:
+    """As an address book has them that was filled from two phones."""
+    one, two = (card("Ada Example", uid=uid, emails=["ada@example.com"]) for uid in ("u1", "u2"))
+    assert reasons(plan_file(owner, cards(one, two))) == [NEW, JOINED]
+    other = card("Ben Example", uid="u3", emails=["ada@example.com"])
+    assert reasons(plan_file(owner, cards(one, other))) == [NEW, NEW]
+
+
 def test_an_address_that_two_names_share_keeps_them_two(owner: User) -> None:
     family = ["family@example.com"]
     job = import_file(

@@ -11,7 +11,7 @@ from config.jobs.claiming import claim
 from config.jobs.draining import Budget
 from config.jobs.leases import LeaseLost
 from contacts.models import Contact
-from imports import executing, fetching, lifecycle
+from imports import executing, lifecycle, sources
 from imports.lifecycle import NotAllowed, UploadRefused
 from imports.models import ImportJob, ImportRow
 from imports.running import run_import_jobs
@@ -263,7 +263,7 @@ def test_a_failed_import_goes_on_where_it_stopped(owner: User) -> None:
 
 def test_a_long_import_gives_way_between_pages_and_goes_on(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """With no time at all each claim still does one page, so that the import comes to an end."""
-    monkeypatch.setattr(fetching, "PAGE_ROWS", 10)
+    monkeypatch.setattr(sources, "PAGE_ROWS", 10)
     monkeypatch.setattr(executing, "CHUNK_ROWS", 10)
     job = start(owner, many_cards(35), has_preview=False)
     claims = 0

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from config.jobs.claiming import reap
 from config.jobs.draining import drain
 from contacts.models import Contact, ContactEmail, ContactPhone, ContactPicture, ExternalIdentity, Organization, Tag
-from imports import executing, fetching, planning
+from imports import executing, planning, sources
 from imports.models import ImportJob, ImportRow
 from media_store.models import PhotoJob
 from tests.factories import make_contact, make_user
@@ -114,7 +114,7 @@ def let_time_pass() -> None:
 
 @pytest.fixture
 def undisturbed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    for module, size in ((fetching, "PAGE_ROWS"), (planning, "PAGE_ROWS"), (executing, "CHUNK_ROWS")):
+    for module, size in ((sources, "PAGE_ROWS"), (planning, "PAGE_ROWS"), (executing, "CHUNK_ROWS")):
         monkeypatch.setattr(module, size, 10)
     owner = prepare("calm")
     drain("imports", seconds=None, is_ringing=False)

@@ -24,7 +24,7 @@ from contacts.models import (
     Tag,
 )
 from contacts.pictures import pin
-from contacts.relations import erase_contacts
+from contacts.relations import delete_contacts
 from health.models import KeepInTouch, Reminder
 from imports import lifecycle, undoing
 from imports.lifecycle import NotAllowed
@@ -204,7 +204,7 @@ def test_a_created_contact_with_an_uploaded_or_pinned_picture_stays(owner: User)
 
 def test_a_contact_that_is_gone_already_is_no_trouble(owner: User) -> None:
     job = import_file(owner, many_cards(2))
-    erase_contacts([Contact.objects.all()[0].pk])
+    delete_contacts([Contact.objects.all()[0].pk])
     undo(job)
     assert buckets(job) == {"reversed": 2}
     assert sorted(undo_reasons(job)) == ["", "already_gone"]

@@ -10,22 +10,18 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import File
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from config.jobs.models import HeldReason
+from config.management.acting import ActingCommand
 from imports import lifecycle
 from imports.lifecycle import UploadRefused
+from imports.management import reports
 from imports.models import ImportJob, MappingPreset
-from imports.planning import expected_counts
 from imports.running import run_to_rest
 
-State = ImportJob.State
 
-OUTCOMES = ("created", "updated", "unchanged", "skipped", "invalid", "failed")
-SUMS = ("total", *OUTCOMES, "photos_queued")
-
-
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = (
         "Import vCard and CSV files, one job per file, and wait for the end. Pictures are queued, not downloaded: "
         "`run_jobs --queue photos` does that."
@@ -50,11 +46,11 @@ class Command(BaseCommand):
         for path in options["files"]:
             jobs.append(self._start(path, owner=owner, mapping=mapping, options=options))
             run_to_rest(jobs[-1])
-        reports = [_report(job, is_preview=options["preview"]) for job in jobs]
-        answer = reports[0] if len(jobs) == 1 else {**_sums(reports), "jobs": reports}
+        told = [reports.report(job, is_preview=options["preview"]) for job in jobs]
+        answer = told[0] if len(jobs) == 1 else {**reports.sums(told), "jobs": told}
         answer["duration_ms"] = round((time.monotonic() - started_at) * 1_000)
         self._write(answer, jobs, options)
-        if problems := [_problem(job, is_preview=options["preview"]) for job in jobs if _has_problem(job, options)]:
+        if problems := list(filter(None, (reports.problem(job, is_preview=options["preview"]) for job in jobs))):
             raise CommandError("\n".join(problems))
 
     def _check_readable(self, files: Sequence[Path]) -> None:
@@ -90,13 +86,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(answer))
             return
-        reports = answer.get("jobs", [answer])
-        for job, report in zip(jobs, reports, strict=True):
-            verb = "would be" if options["preview"] else "were"
-            counts = ", ".join(f"{report[name]} {name}" for name in OUTCOMES)
-            self.stdout.write(f"{job.upload_name}: {report['total']} entries; {counts} ({verb}).")
-            if report["photos_queued"]:
-                self.stdout.write(f"  {report['photos_queued']} pictures are queued.")
+        for job, told in zip(jobs, answer.get("jobs", [answer]), strict=True):
+            self.stdout.write("\n".join(reports.lines(job, told, is_preview=options["preview"])))
 
 
 def _owner(username: str) -> AbstractBaseUser:
@@ -123,33 +114,3 @@ def _mapping(value: str | None, *, owner: AbstractBaseUser) -> dict[str, str] | 
     if not isinstance(mapping, dict) or not all(isinstance(field, str) for field in mapping.values()):
         raise CommandError(f"{path} has to hold one JSON object of header and field.")
     return mapping
-
-
-def _report(job: ImportJob, *, is_preview: bool) -> dict[str, Any]:
-    counts = expected_counts(job) if is_preview else {name: getattr(job, name) for name in OUTCOMES}
-    return {
-        "job_id": job.pk,
-        "state": job.state,
-        "total": job.total,
-        **counts,
-        "photos_queued": job.photos_queued,
-        "duration_ms": _milliseconds(job),
-    }
-
-
-def _milliseconds(job: ImportJob) -> int:
-    ended_at = job.finished_at or job.next_attempt_at
-    return max(0, round((ended_at - job.queued_at).total_seconds() * 1_000))
-
-
-def _sums(reports: Sequence[dict[str, Any]]) -> dict[str, int]:
-    return {name: sum(report[name] for report in reports) for name in SUMS}
-
-
-def _has_problem(job: ImportJob, options: dict[str, Any]) -> bool:
-    return job.state != (State.READY if options["preview"] else State.COMPLETED)
-
-
-def _problem(job: ImportJob, *, is_preview: bool) -> str:
-    reason = job.last_error or job.get_held_reason_display() or f"it is {job.get_state_display().lower()}"
-    return f"{job.upload_name}: {'the preview' if is_preview else 'the import'} did not finish: {reason}"

@@ -5,8 +5,9 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.management.acting import ActingCommand
 from imports import lifecycle
 from imports.models import ImportJob, ImportRow
 from imports.running import run_to_rest
@@ -14,7 +15,7 @@ from imports.running import run_to_rest
 State = ImportJob.State
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = (
         "Take back what an import wrote, where nobody has changed it since, and wait for the end. "
         "What stays is counted as kept; the import's page says why. Undoing twice does nothing."
