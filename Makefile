@@ -32,12 +32,12 @@ check: setup ## Everything that a change must pass: format, lint, types, layers,
 	@$(PYTHON) -m djlint . --lint --quiet
 	@$(PYTHON) -m pytest -n 2
 
-NAMES ?= imports jobs photos
+NAMES ?= imports jobs photos serving
 bench: setup ## Run the measurements, each beside its rival (NAMES="jobs photos" for some)
 	@for name in $(NAMES); do echo "$$name"; $(MANAGE) pg run -- $(MANAGE) bench $$name || exit 1; done
 
 faults: setup ## Run the fault campaigns: killed processes, lost servers
-	@KITH_FAULTS=long $(PYTHON) -m pytest -n 0 tests/faults
+	@KITH_FAULTS=long $(PYTHON) -m pytest -n 0 -s tests/faults tests/config/test_backup_killed.py
 
 mutants: setup ## Take each guard of downloads and pictures out and see its test fail
 	@$(PYTHON) -m tests.mutants

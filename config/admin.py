@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import django_q.admin  # noqa: F401 (it registers its own admins, which are replaced below)
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from config.audit import AuditEvent
+from config.jobs import controls
 from config.jobs.models import JobAttempt, WorkerBeat
+from config.notices.models import Notice
 from config.owned_admin import CappedPaginator, OwnedChangeList, ReadOnlyAdmin
 
 admin.site.index_title = "Home"
@@ -141,3 +147,30 @@ class AuditEventAdmin(ReadOnlyAdmin):
     @display(description="Fields")
     def field_names(self, event: AuditEvent) -> str:
         return ", ".join(map(str, event.fields))
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """What was told to the owner outside, and what is still to be told."""
+
+    list_display = ["subject", "channel", "badge", "attempts", "last_error", "queued_at", "finished_at"]
+    list_filter = [("state", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter)]
+    fields = ["subject", "kind", "channel", "badge", "attempts", "next_attempt_at", "last_error", "body", "payload"]
+    readonly_fields = ["badge"]
+    sortable_by = ()
+    actions = ["retry", "cancel"]
+
+    @display(description="State")
+    def badge(self, notice: Notice) -> SafeString:
+        return render_to_string("kith/job_state.html", {"job": notice})
+
+    @admin.action(description="Send again what failed", permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
+        messages.success(request, f"{controls.retry(queryset)} put back in the queue.")
+
+    @admin.action(description="Cancel", permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
+        messages.success(request, f"{controls.cancel(queryset)} cancelled.")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("config.change_notice"))

@@ -17,9 +17,14 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_execute, post_spawn
 
-        from config import checks  # noqa: F401 - registers them
+        from config import checks, erasing  # noqa: F401 - the checks register themselves
         from config.jobs import beats
+        from config.jobs.draining import Queue, register
+        from config.notices import sending
+        from config.notices.models import Notice
 
+        register(Queue(Notice.QUEUE, Notice, sending.run))
+        erasing.register()
         post_migrate.connect(make_cache_table, sender=self, dispatch_uid="cache-table")
         post_execute.connect(beats.record, dispatch_uid="worker-beat")
         post_spawn.connect(limit_memory, dispatch_uid="worker-memory")

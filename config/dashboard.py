@@ -8,9 +8,11 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from contacts.models import CommunicationEvent, Contact, Organization
-from imports.models import ImportJob
+from health import home
+from imports.models import ImportJob, ProviderAccount
 from media_store.models import PhotoJob
 
 COUNTED_AT_MOST = 10_000
@@ -31,6 +33,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["running"] = imports.filter(state__in=IMPORT_RUNNING, held_reason="")[:RECENT]
     context["to_do"] = things_to_do(user, imports)
     context["recent"] = recent_events(user)
+    if user.has_perm("health.view_relationshiphealth"):
+        context["health"] = home.summary(owner_id=user.pk, now=timezone.now())
     return context
 
 
@@ -60,10 +64,13 @@ def _figure(title: str, rows: QuerySet[Any], model: str, state: str, tone: str) 
 
 def things_to_do(user: User, imports: QuerySet[ImportJob]) -> list[dict[str, str]]:
     """Return title, note and link of what cannot go on without a person."""
+    accounts = ProviderAccount.objects.visible_to(user).filter(state=ProviderAccount.State.NEEDS_RECONNECT)
+    broken = accounts[:RECENT] if user.has_perm("imports.view_provideraccount") else []
     waiting = imports.filter(state=ImportJob.State.READY)[:RECENT]
     unmapped = imports.filter(held_reason="needs_mapping")[:RECENT]
     failed = imports.filter(state=ImportJob.State.FAILED)[:RECENT]
     things = [
+        *(_reconnect(account) for account in broken),
         *(_thing(job, "Look at the preview and confirm.") for job in waiting),
         *(_thing(job, "Say what the columns mean.") for job in unmapped),
         *(_thing(job, job.last_error or "Failed.") for job in failed),
@@ -72,6 +79,11 @@ def things_to_do(user: User, imports: QuerySet[ImportJob]) -> list[dict[str, str
         upload = reverse("admin:imports_importjob_upload")
         things = [{"title": "Import a file", "note": "vCard or CSV, from your phone or mail program.", "url": upload}]
     return things
+
+
+def _reconnect(account: ProviderAccount) -> dict[str, str]:
+    page = reverse("admin:imports_provideraccount_change", args=[account.pk])
+    return {"title": f"{account} must be reconnected", "note": account.last_error, "url": page}
 
 
 def _thing(job: ImportJob, note: str) -> dict[str, str]:

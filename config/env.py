@@ -15,10 +15,12 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
 
 SECRET_KEY_LENGTH = 50
+EMAIL_TIMEOUT_SECONDS = 15
 
 
 class Environment(FileAwareEnv):
@@ -150,6 +152,76 @@ def web_address(value: str) -> None:
         raise ValidationError("Is not an address.") from None
     if value and (parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query):
         raise ValidationError("Must look like https://s3.example.com, without a path.")
+
+
+def provider_address(value: str) -> None:
+    """Accept a whole address that secrets may be sent to: https, or http on this machine alone."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValidationError("Is not an address.") from None
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username is not None:
+        raise ValidationError("Must look like https://accounts.example.com/path.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValidationError("Must be https: tokens are sent there. Plain http is only for this machine itself.")
+
+
+def provider_origin(value: str) -> None:
+    """Accept the base of a provider's API, without a path, under the same rule."""
+    provider_address(value)
+    if urlsplit(value).path.strip("/"):
+        raise ValidationError("Must look like https://api.example.com, without a path.")
+
+
+def server_address(value: str) -> None:
+    """Accept an http or https address of any host, perhaps with a path; empty for none. Never echo it."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValidationError("Is not an address.") from None
+    if value and (parts.scheme not in ("http", "https") or not host or parts.query or "@" in parts.netloc):
+        raise ValidationError("Must look like http://media.example.com/folder, without a user name or query.")
+
+
+def webhook_url(value: str) -> None:
+    """Accept any http or https address; never echo it, as it is mostly a secret itself."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValidationError("Is not an address.") from None
+    if value and (parts.scheme not in ("http", "https") or not host):
+        raise ValidationError("Must look like https://hooks.example.com/services/…")
+
+
+def webhook_secret(value: str) -> None:
+    """Accept what the Standard Webhooks specification calls a secret, or none."""
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if value and not (value.startswith("whsec_") and 24 <= len(key) <= 64):
+        raise ValidationError("Must be whsec_ and the base64 of 24 to 64 random bytes.")
+
+
+def email_url(value: str) -> None:
+    """Accept an address of dj-email-url, or none; never echo it, as it holds a password."""
+    try:
+        known = "EMAIL_BACKEND" in dj_email_url.parse(value) and not value.startswith("smtps:")
+    except ValueError:
+        known = False
+    if value and not known:
+        raise ValidationError("Must look like submission://user:password@mail.example.com:587 or smtp://…?ssl=True.")
+
+
+def email_settings(url: str) -> dict[str, Any]:
+    """Return Django's EMAIL_… settings for EMAIL_URL; without one nothing is ever sent."""
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    found: dict[str, Any] = dj_email_url.parse(url)
+    return {**found, "EMAIL_TIMEOUT": found["EMAIL_TIMEOUT"] or EMAIL_TIMEOUT_SECONDS}
 
 
 def hosts_and_ports(values: list[str]) -> None:

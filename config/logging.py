@@ -59,6 +59,9 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
         processors=[
             structlog.stdlib.filter_by_level,
             *SHARED,
+            # Also here, not only in our formatter: other handlers take the record as it leaves structlog.
+            drop_query,
+            redact,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

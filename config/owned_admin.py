@@ -93,6 +93,17 @@ class OwnedFields(BaseModelAdmin):  # type: ignore[type-arg]
         return [*(super().get_exclude(request, obj) or []), "owner"]
 
 
+class SharedFields(OwnedFields):
+    """Rows and choices are for everybody who comes in at all; model permissions say who may write."""
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super(OwnedFields, self).get_queryset(request)
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> models.QuerySet[Any]:
+        found = BaseModelAdmin.get_field_queryset(self, db, db_field, request)
+        return db_field.remote_field.model._default_manager.all() if found is None else found
+
+
 class OwnedAdmin(OwnedFields, ModelAdmin):
     """A ModelAdmin over one user's rows: a foreign id is as unknown as one that never was."""
 

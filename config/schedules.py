@@ -18,8 +18,15 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from config.jobs import sweeping
+from config.notices import notifying
 from config.tasks import drain_queue
 from contacts import duplicates
+from health.tasks import follow_facts, refresh_daily
+from imports.models import SyncRun
+from imports.retention import forget_old
+from imports.sync.asking import ask
+from imports.sync.mailboxes import sync_mailboxes
+from imports.tending import tend
 from media_store.pruning import prune
 from media_store.rechecking import recheck_photos
 
@@ -78,17 +85,36 @@ class Line:
         return None if text == OFF else Rhythm.parse(text)
 
 
+def _chats() -> None:
+    ask(SyncRun.Kind.CHATS, now=timezone.now())
+
+
 LINES = {
     line.name: line
     for line in [
-        Line("imports", "1m", lambda: drain_queue("imports")),
+        Line("imports", "1m", lambda: _imports(now=timezone.now())),
         Line("photos", "5m", lambda: drain_queue("photos")),
+        Line("chats", "15m", _chats),
         Line("photo-recheck", "weekly 03:00", recheck_photos),
+        Line("mail", "06:30", lambda: sync_mailboxes(now=timezone.now())),
+        Line("health", "07:00", refresh_daily),
+        Line("health-facts", "15m", lambda: follow_facts(now=timezone.now())),
         Line("duplicates", "02:30", lambda: duplicates.tidy(now=timezone.now())),
-        Line("prune", "03:30", lambda: prune(now=timezone.now())),
+        Line("prune", "03:30", lambda: _prune(now=timezone.now())),
         Line("sweeper", "1m", sweeping.sweep),
     ]
 }
+
+
+def _imports(*, now: datetime) -> None:
+    tend(now=now)
+    drain_queue("imports")
+
+
+def _prune(*, now: datetime) -> None:
+    notifying.prune(now=now)
+    forget_old(now=now)
+    prune(now=now)
 
 
 def run(name: str, *, slot: str = "") -> bool:

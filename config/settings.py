@@ -23,6 +23,7 @@ ACTIVE_DAYS = env.int("ACTIVE_DAYS", 7, validate=environment.between(1))
 HEALTH_MAX_AGE_HOURS = env.int("HEALTH_MAX_AGE_HOURS", 24, validate=environment.between(1, 8_760))
 DEFAULT_PHONE_REGION = env.str("DEFAULT_PHONE_REGION", "US", validate=environment.phone_region)
 MEDIA_DIR = env.path("MEDIA_DIR", BASE_DIR / "var" / "media")
+ERASURE_LEDGER = env.path("ERASURE_LEDGER", MEDIA_DIR.parent / "erasures.jsonl")
 S3_BUCKET = env.str("S3_BUCKET", "")
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", "", validate=environment.web_address)
 S3_ACCESS_KEY_ID = env.str("S3_ACCESS_KEY_ID", "")
@@ -49,27 +50,47 @@ FILES_ACCEL_PREFIX = env.str("FILES_ACCEL_PREFIX", "/protected/")
 
 GOOGLE_CLIENT_ID = env.str("GOOGLE_CLIENT_ID", "")
 GOOGLE_CLIENT_SECRET = env.str("GOOGLE_CLIENT_SECRET", "")
-GOOGLE_AUTH_URL = env.str("GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth")
-GOOGLE_TOKEN_URL = env.str("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token")
-GOOGLE_REVOKE_URL = env.str("GOOGLE_REVOKE_URL", "https://oauth2.googleapis.com/revoke")
-GOOGLE_USERINFO_URL = env.str("GOOGLE_USERINFO_URL", "https://www.googleapis.com/oauth2/v2/userinfo")
-GOOGLE_PEOPLE_URL = env.str("GOOGLE_PEOPLE_URL", "https://people.googleapis.com", validate=environment.web_address)
-GMAIL_URL = env.str("GMAIL_URL", "https://gmail.googleapis.com", validate=environment.web_address)
-GOOGLE_CALENDAR_URL = env.str("GOOGLE_CALENDAR_URL", "https://www.googleapis.com", validate=environment.web_address)
+GOOGLE_AUTH_URL = env.str(
+    "GOOGLE_AUTH_URL", "https://accounts.google.com/o/oauth2/v2/auth", validate=environment.provider_address
+)
+GOOGLE_TOKEN_URL = env.str(
+    "GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token", validate=environment.provider_address
+)
+GOOGLE_REVOKE_URL = env.str(
+    "GOOGLE_REVOKE_URL", "https://oauth2.googleapis.com/revoke", validate=environment.provider_address
+)
+GOOGLE_USERINFO_URL = env.str(
+    "GOOGLE_USERINFO_URL", "https://www.googleapis.com/oauth2/v2/userinfo", validate=environment.provider_address
+)
+GOOGLE_PEOPLE_URL = env.str("GOOGLE_PEOPLE_URL", "https://people.googleapis.com", validate=environment.provider_origin)
+GMAIL_URL = env.str("GMAIL_URL", "https://gmail.googleapis.com", validate=environment.provider_origin)
+GOOGLE_CALENDAR_URL = env.str("GOOGLE_CALENDAR_URL", "https://www.googleapis.com", validate=environment.provider_origin)
 MICROSOFT_CLIENT_ID = env.str("MICROSOFT_CLIENT_ID", "")
 MICROSOFT_CLIENT_SECRET = env.str("MICROSOFT_CLIENT_SECRET", "")
 MICROSOFT_AUTHORITY_URL = env.str(
-    "MICROSOFT_AUTHORITY_URL", "https://login.microsoftonline.com", validate=environment.web_address
+    "MICROSOFT_AUTHORITY_URL", "https://login.microsoftonline.com", validate=environment.provider_origin
 )
-MICROSOFT_GRAPH_URL = env.str("MICROSOFT_GRAPH_URL", "https://graph.microsoft.com", validate=environment.web_address)
+MICROSOFT_GRAPH_URL = env.str(
+    "MICROSOFT_GRAPH_URL", "https://graph.microsoft.com", validate=environment.provider_origin
+)
 BEEPER_BASE_URL = env.str("BEEPER_BASE_URL", "http://localhost:23373", validate=environment.web_address)
 BEEPER_ACCESS_TOKEN = env.str("BEEPER_ACCESS_TOKEN", "")
-BEEPER_MEDIA_SERVER = env.str("BEEPER_MEDIA_SERVER", "")
+BEEPER_MEDIA_SERVER = env.str("BEEPER_MEDIA_SERVER", "", validate=environment.server_address)
 BEEPER_MEDIA_TOKEN = env.str("BEEPER_MEDIA_TOKEN", "")
+CHAT_WINDOW_DAYS = env.int("CHAT_WINDOW_DAYS", 90, validate=environment.between(1))
+CHAT_KEEP_TEXT = env.bool("CHAT_KEEP_TEXT", False)
+ATTACHMENT_MAX_BYTES = env.int("ATTACHMENT_MAX_BYTES", 104_857_600, validate=environment.between(1))
+ATTACHMENT_DEADLINE_SECONDS = env.int("ATTACHMENT_DEADLINE_SECONDS", 120, validate=environment.between(1, 3_600))
+IMAP_ALLOWED_HOSTS: list[str] = env.list("IMAP_ALLOWED_HOSTS", [], validate=environment.hosts_and_ports)
 MAIL_WINDOW_HOURS = env.int("MAIL_WINDOW_HOURS", 24, validate=environment.between(1))
 MAIL_MAX_PER_DAY = env.int("MAIL_MAX_PER_DAY", 100, validate=environment.between(1))
 
 SCHEDULES: dict[str, str] = env.dict("SCHEDULES", {})
+
+ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", "", validate=environment.webhook_url)
+IMPORT_WEBHOOK_URL = env.str("IMPORT_WEBHOOK_URL", "", validate=environment.webhook_url)
+WEBHOOK_SECRET = env.str("WEBHOOK_SECRET", "", validate=environment.webhook_secret)
+EMAIL_URL = env.str("EMAIL_URL", "", validate=environment.email_url)
 
 environment.seal(env)
 
@@ -214,6 +235,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5_242_880
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
+# --- Mail that we send: off without EMAIL_URL -------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = f"Kith <kith@{urlsplit(BASE_URL).hostname}>"
+vars().update(environment.email_settings(EMAIL_URL))  # EMAIL_BACKEND, EMAIL_HOST and so on
+
 # --- Security: everything about transport follows the scheme of BASE_URL ---------------------------------------------
 CSRF_TRUSTED_ORIGINS = [BASE_URL.rstrip("/")]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
@@ -230,7 +255,12 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = security.POLICY
+CONTENT_SECURITY_POLICY = security.policy(
+    [
+        *([GOOGLE_AUTH_URL] if GOOGLE_CLIENT_ID else []),
+        *([MICROSOFT_AUTHORITY_URL] if MICROSOFT_CLIENT_ID else []),
+    ]
+)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

@@ -34,6 +34,11 @@ def _link(title: str, icon: str, name: str, permission: Callable[[HttpRequest], 
     return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": may_see}
 
 
+def _cold(title: str, icon: str) -> dict[str, Any]:
+    name = "admin:health_relationshiphealth_going_cold"
+    return _link(title, icon, name, _may("health.view_relationshiphealth"))
+
+
 def _asset(path: str) -> Callable[[HttpRequest], str]:
     return lambda request: static(path)
 
@@ -48,13 +53,38 @@ NAVIGATION = [
             _page("Tags", "label", "contacts.tag"),
             _page("Duplicates", "group_remove", "contacts.duplicatesuggestion"),
             _page("Merges", "merge", "contacts.mergerecord"),
+            _page("Chats", "chat", "contacts.chat"),
+        ],
+    },
+    {
+        "title": "Health",
+        "items": [
+            _page("Relationships", "favorite", "health.relationshiphealth"),
+            _cold("Going cold", "ac_unit"),
+            _page("Deals", "handshake", "contacts.deal"),
+            _page("Deal health", "monitoring", "health.dealhealth"),
+            _page("Alerts", "notifications", "health.alert"),
+            _page("Follow-ups", "event_upcoming", "health.reminder"),
+            _page("Refreshes", "refresh", "health.healthrun"),
+        ],
+    },
+    {
+        "title": "Rules and texts",
+        "collapsible": True,
+        "items": [
+            _page("Message templates", "drafts", "health.messagetemplate"),
+            _page("Score profiles", "tune", "health.healthprofile"),
+            _page("Alert rules", "rule", "health.alertrule"),
+            _page("Deal stages", "view_kanban", "contacts.dealstage"),
         ],
     },
     {
         "title": "Bringing in",
         "items": [
+            _page("Accounts", "link", "imports.provideraccount"),
             _page("Imports", "upload_file", "imports.importjob"),
             _page("Column presets", "view_column", "imports.mappingpreset"),
+            _page("Syncs", "sync", "imports.syncrun"),
             _page("Photos", "photo_camera", "media_store.photojob"),
             _link("Photo statistics", "monitoring", "admin:media_store_statistics"),
             _link("Check an address", "travel_explore", "admin:media_store_check"),
@@ -76,6 +106,7 @@ NAVIGATION = [
             _page("Groups", "shield_person", "auth.group", _is_superuser),
             _page("Profiles", "badge", "contacts.userprofile"),
             _link("Storage doctor", "medical_services", "admin:media_store_doctor", _is_superuser),
+            _page("Messages sent", "outgoing_mail", "config.notice"),
             _page("Audit", "policy", "config.auditevent"),
             _page("Schedules", "schedule", "django_q.schedule", _is_superuser),
             _page("Queued tasks", "pending_actions", "django_q.ormq", _is_superuser),

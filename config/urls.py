@@ -13,5 +13,6 @@ urlpatterns = [
     path("api/", api.urls),
     path("", include("config.probes")),
     path("", include("contacts.urls")),
+    path("", include("imports.beeper.urls")),
     path("", include("media_store.urls")),
 ]

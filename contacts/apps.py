@@ -9,7 +9,9 @@ class ContactsConfig(AppConfig):
 
     def ready(self) -> None:
         from contacts import media, provenance, relations
+        from contacts.chats import entering
 
         relations.register()
         media.register()
         provenance.register()
+        entering.register()

@@ -24,3 +24,14 @@ def uuid7() -> UUID:
         value = _last = max(fresh, _last + 1 + secrets.randbits(48))
     clock, middle, low = value >> 74, value >> 62 & 0xFFF, value & (1 << 62) - 1
     return UUID(int=clock << 80 | 0x7 << 76 | middle << 64 | 0x2 << 62 | low)
+
+
+def uuid7_sql(number: str) -> str:
+    """Return SQL for a new UUID of the same kind; among those of one statement, larger for a larger `number`.
+
+    `number` is SQL for an integer from 0 on, unlike in each row.
+    """
+    clock = f"(extract(epoch from statement_timestamp()) * 1000)::bigint + {number} / 4096"
+    order = f"lpad(to_hex(mod({number}, 4096)), 3, '0')"
+    noise = "right(replace(gen_random_uuid()::text, '-', ''), 15)"
+    return f"(lpad(to_hex({clock}), 12, '0') || '7' || {order} || 'a' || {noise})::uuid"

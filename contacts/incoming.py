@@ -46,10 +46,14 @@ class IncomingLink:
 
 @dataclass(frozen=True, slots=True)
 class IncomingPhoto:
-    """A picture by address or, when the source embeds it, by content; exactly one of the two."""
+    """A picture: by address, by content where the source embeds it, or by `reference`; exactly one of these.
+
+    A reference is `<kind>:<what only that kind of media_store.sources can read>`.
+    """
 
     url: str = ""
     content: bytes = b""
+    reference: str = ""
 
 
 @dataclass(slots=True)

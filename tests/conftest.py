@@ -15,8 +15,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import override_settings
 
+from contacts.chats.counting import tally
+from media_store.access import accesses
 from tests import database
 from tests.factories import make_user
+from tests.media_store.network import nobody_is_trapped, trap  # noqa: F401 (fixtures)
+
+pytest_plugins = ["tests.leaks"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,10 +34,12 @@ def settings_for_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         SECRET_KEY=secrets.token_urlsafe(50),
         FIELD_KEYS=[f"test:{base64.b64encode(secrets.token_bytes(32)).decode()}"],
         MEDIA_DIR=media_dir,
+        ERASURE_LEDGER=media_dir.parent / "erasures.jsonl",
         STATIC_ROOT=tmp_path_factory.mktemp("static"),  # whitenoise warns of one that is not there
         STORAGES={**settings.STORAGES, "files": files, "staticfiles": static},
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         SECURE_SSL_REDIRECT=False,
+        MIDDLEWARE=["tests.leaks.watched", *settings.MIDDLEWARE],
         AXES_ENABLED=False,  # client.login() has no request; the tests of lockout switch it on
     ):
         yield
@@ -51,6 +58,8 @@ def django_db_setup(
         patch.setenv("DATABASE_URL", database.url())
         patch.setenv("MEDIA_DIR", str(settings.MEDIA_DIR))
         yield
+        accesses.reset()  # at the exit of the process the database is gone
+        tally.reset()
 
 
 @pytest.fixture(scope="session", autouse=True)

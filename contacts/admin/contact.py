@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -17,8 +18,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from config.owned_admin import OwnedAdmin, OwnedAutocompleteFilter, OwnedDropdownFilter
+from contacts.admin.erasing import erase_chosen, erase_view
 from contacts.admin.exporting import EXPORT_ACTIONS
-from contacts.admin.filters import ArchivedFilter, HasPictureFilter, SourceFilter
+from contacts.admin.filters import ArchivedFilter, GoneAtSourceFilter, HasPictureFilter, SourceFilter
 from contacts.admin.forms import ContactForm
 from contacts.admin.inlines import (
     AddressInline,
@@ -30,14 +32,17 @@ from contacts.admin.inlines import (
     PictureInline,
 )
 from contacts.admin.log import log_view
+from contacts.admin.picture import decide_view
 from contacts.admin.search import search_contacts
+from contacts.avatars import delete_avatar, upload_avatar_on_commit, uploaded_picture
 from contacts.initials import color, initials
 from contacts.models import Contact
 from contacts.pictures import choose, image_url, with_pictures
 from contacts.provenance import ROW_TEXTS, note_edits
 from contacts.regions import phone_region
 from contacts.registries import panels_for
-from contacts.relations import erase_contacts
+from contacts.relations import delete_contacts
+from media_store.admin_uploads import UploadAdmin
 
 # What an import may write and a person may claim for themselves by editing it.
 LOCKABLE = (
@@ -54,7 +59,7 @@ LOCKABLE = (
 
 
 @admin.register(Contact)
-class ContactAdmin(OwnedAdmin):
+class ContactAdmin(UploadAdmin, OwnedAdmin):
     form = ContactForm
     list_display = ["picture", "name", "company", "email", "phone", "labels", "last_fact", "sources"]
     list_display_links = ["name"]
@@ -67,17 +72,30 @@ class ContactAdmin(OwnedAdmin):
         ("organization", OwnedAutocompleteFilter),
         HasPictureFilter,
         SourceFilter,
+        GoneAtSourceFilter,
         ArchivedFilter,
     ]
     autocomplete_fields = ["organization", "tags"]
     fieldsets = [
-        (None, {"fields": ["display_name", ("given_name", "family_name"), ("organization", "title"), "tags", "notes"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "display_name",
+                    ("given_name", "family_name"),
+                    ("organization", "title"),
+                    "tags",
+                    "notes",
+                    "uploaded_picture",
+                ]
+            },
+        ),
         ("More", {"fields": [("nickname", "birthday"), "department", "from_import"]}),
     ]
     readonly_fields = ["from_import"]
     inlines = [EmailInline, PhoneInline, AddressInline, LinkInline, EventInline, PictureInline, IdentityInline]
-    actions = ["archive", "unarchive", *EXPORT_ACTIONS]
-    actions_detail = ["log"]
+    actions = ["archive", "unarchive", *EXPORT_ACTIONS, erase_chosen]
+    actions_detail = ["log", "erase"]
     change_form_outer_before_template = "contacts/admin/contact_head.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
@@ -127,6 +145,11 @@ class ContactAdmin(OwnedAdmin):
     def sources(self, contact: Contact) -> str:
         return ", ".join(sorted({identity.source for identity in contact.identities.all()}))
 
+    @display(description="Picture")
+    def uploaded_picture(self, contact: Contact) -> str:
+        """What those see who may only look: the picture itself is in the head of the page."""
+        return "uploaded by hand" if uploaded_picture(contact) else "none uploaded"
+
     @display(description="Also in the import")
     def from_import(self, contact: Contact) -> SafeString:
         return render_to_string("contacts/admin/extra.html", {"extra": contact.extra})
@@ -143,6 +166,7 @@ class ContactAdmin(OwnedAdmin):
                 "contact": contact,
                 "avatar": avatar(contact, size=72),
                 "picture_reason": chosen.reason,
+                "gone": contact.identities.filter(gone_at__isnull=False),
                 "panels": panels_for(contact, request),
                 "locked": [field_label(name) for name in contact.locked_fields],
             }
@@ -159,6 +183,15 @@ class ContactAdmin(OwnedAdmin):
     def log(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return log_view(self, request, self.get_owned_or_404(request, object_id))
 
+    @action(
+        description="Erase",
+        url_path="erase",
+        icon="person_remove",
+        permissions=["delete"],
+    )
+    def erase(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return erase_view(self, request, self.get_owned_or_404(request, object_id))
+
     # --- Writing ------------------------------------------------------------------------------------------------------
     def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: Any) -> None:
         """Lock the fields that this person has written against later imports."""
@@ -166,7 +199,15 @@ class ContactAdmin(OwnedAdmin):
         written = [name for name in written if name in LOCKABLE]
         obj.locked_fields = sorted({*obj.locked_fields, *written})
         super().save_model(request, obj, form, change)
+        self._save_picture(obj, form.cleaned_data.get("uploaded_picture"))
         note_edits(obj, [(name, 0) for name in written], edited_by=request.user.get_username(), now=timezone.now())
+
+    def _save_picture(self, contact: Contact, upload: Any) -> None:
+        """Take the chosen file as the contact's picture, or the uploaded one away, or do neither."""
+        if upload is False:
+            delete_avatar(contact)
+        elif isinstance(upload, UploadedFile):
+            upload_avatar_on_commit(contact, upload)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
         """An address or number changed by hand is a change of the contact too: a plan made before it is stale."""
@@ -183,7 +224,16 @@ class ContactAdmin(OwnedAdmin):
 
     def get_urls(self) -> list[Any]:
         unlock = self.admin_site.admin_view(self.unlock)
-        return [path("<path:object_id>/unlock/", unlock, name="contacts_contact_unlock"), *super().get_urls()]
+        decide = self.admin_site.admin_view(self.decide_about_picture)
+        own = [
+            path("<path:object_id>/unlock/", unlock, name="contacts_contact_unlock"),
+            path("<path:object_id>/picture/", decide, name="contacts_contact_picture"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def decide_about_picture(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Pin, unpin, block, unblock or fetch one picture again."""
+        return decide_view(self, request, self.get_owned_or_404(request, object_id))
 
     def unlock(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Let imports write one field again that a person has edited."""
@@ -202,10 +252,10 @@ class ContactAdmin(OwnedAdmin):
         return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[contact.pk]))
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
-        erase_contacts([obj.pk])
+        delete_contacts([obj.pk])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        erase_contacts(list(queryset.order_by().values_list("pk", flat=True)))
+        delete_contacts(list(queryset.order_by().values_list("pk", flat=True)))
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
 from config import audit
+from contacts.acts import record_for_owners
 from contacts.exporting.writing import Export, Form
 from contacts.models import Contact
 
@@ -44,8 +45,7 @@ def _download(queryset: QuerySet[Contact], form: Form) -> StreamingHttpResponse:
     """Stream the chosen contacts; the list's own joins and prefetches are left behind."""
     chosen = Contact.objects.filter(pk__in=queryset.order_by().values("pk"))
     export = Export(chosen, form)
-    for owner_id, number in chosen.order_by().values_list("owner_id").annotate(number=Count("pk")):
-        audit.record(audit.Verb.EXPORTED, Contact, owner_id=owner_id, number=number)
+    record_for_owners(audit.Verb.EXPORTED, chosen)
     name = f"contacts-{timezone.localdate():%Y-%m-%d}.{export.suffix}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(iter(export), content_type=export.content_type, headers=headers)

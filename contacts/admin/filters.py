@@ -40,6 +40,20 @@ class SourceFilter(DropdownFilter):
         return queryset.filter(Exists(known.filter(source=self.value()))) if self.value() else queryset
 
 
+class GoneAtSourceFilter(RadioFilter):
+    """Whom a provider no longer has: deletions there are only marked here."""
+
+    title = "gone at the source"
+    parameter_name = "gone"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Deleted there")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        gone = ExternalIdentity.objects.filter(contact=OuterRef("pk"), gone_at__isnull=False)
+        return queryset.filter(Exists(gone)) if self.value() == "yes" else queryset
+
+
 class ArchivedFilter(RadioFilter):
     """Archived contacts are left out unless somebody asks for them."""
 

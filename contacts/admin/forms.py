@@ -10,18 +10,32 @@ from unfold.forms import PaginationInlineFormSet
 
 from config.owned_admin import OwnedForm
 from contacts import links
+from contacts.avatars import checked_picture, uploaded_picture
 from contacts.birthdays import read_birthday
 from contacts.models import ContactAddress, ContactEmail, ContactLink, ContactPhone
 from contacts.names import sort_name, split_free_name
 from contacts.normalizing import normalize_email, normalize_phone
 from contacts.text import clean_line, clean_text
+from media_store.fields import CheckedFormField
+from media_store.widgets import PictureWidget
 
+ADDRESS_PARTS = ("label", "street", "postal_code", "city", "region", "country")
 LINES = ["display_name", "given_name", "family_name", "nickname", "title", "department"]
 
 
 class ContactForm(OwnedForm):
+    uploaded_picture = CheckedFormField(
+        label="Picture",
+        required=False,
+        check=checked_picture,
+        widget=PictureWidget,
+        help_text="Shown before all others.",
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "uploaded_picture" in self.fields:
+            self.fields["uploaded_picture"].initial = uploaded_picture(self.instance)
         if "display_name" in self.fields:
             self.fields["display_name"].required = False
             self.fields["display_name"].help_text = "Left empty, it is made from the other names."
@@ -109,11 +123,12 @@ class PhoneForm(forms.ModelForm):  # type: ignore[type-arg]
 class AddressForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ContactAddress
-        fields = ["label", "street", "postal_code", "city", "region", "country"]
+        fields = ADDRESS_PARTS
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        parts = {name: clean_text(str(cleaned.get(name) or "")) for name in self.fields}
+        # Not `self.fields` nor those of Meta: a formset adds the contact to both, which is no text.
+        parts = {name: clean_text(str(cleaned.get(name) or "")) for name in ADDRESS_PARTS}
         if not any(value for name, value in parts.items() if name != "label"):
             raise ValidationError("An address needs at least one line.")
         return {**cleaned, **parts}

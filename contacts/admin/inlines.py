@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from config.owned_admin import OwnedStackedInline, OwnedTabularInline, ReadOnlyInline
 from contacts.admin.forms import AddressForm, EmailForm, EmailFormSet, LinkForm, PhoneForm
+from contacts.admin.picture import verbs_for
 from contacts.models import (
     CommunicationEvent,
     ContactAddress,
@@ -63,20 +64,18 @@ class LinkInline(OwnedTabularInline):
     verbose_name_plural = "Links"
 
 
-class PictureInline(OwnedTabularInline):
-    """The pictures that sources gave; a person may pin one or block one, but not write their addresses."""
+class PictureInline(ReadOnlyInline):
+    """The pictures that sources gave, with a button for each thing that a person may decide about one."""
 
     model = ContactPicture
-    fields = ["preview", "source", "state", "pinned", "blocked"]
-    readonly_fields = ["preview", "source", "state"]
+    fields = ["preview", "source", "state", "decision"]
+    readonly_fields = ["preview", "source", "state", "decision"]
     verbose_name_plural = "Pictures"
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    may_decide = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ContactPicture]:
-        return super().get_queryset(request).select_related("photo_job", "contact")
+        self.may_decide = request.user.has_perm("contacts.change_contact")
+        return super().get_queryset(request).select_related("photo_job", "contact").order_by("source")
 
     @display(description="Stored picture")
     def preview(self, picture: ContactPicture) -> SafeString:
@@ -84,13 +83,20 @@ class PictureInline(OwnedTabularInline):
 
     @display(description="State")
     def state(self, picture: ContactPicture) -> SafeString:
-        return render_to_string("media_store/admin/photo_state.html", {"job": picture.photo_job})
+        return render_to_string("contacts/admin/picture_state.html", {"picture": picture})
+
+    @display(description="Decide")
+    def decision(self, picture: ContactPicture) -> SafeString | str:
+        if not self.may_decide:
+            return ""
+        context = {"picture": picture, "verbs": verbs_for(picture)}
+        return render_to_string("contacts/admin/picture_decision.html", context)
 
 
 class IdentityInline(ReadOnlyInline):
     model = ExternalIdentity
-    fields = ["source", "external_id"]
-    readonly_fields = ["source", "external_id"]
+    fields = ["source", "external_id", "gone_at"]
+    readonly_fields = ["source", "external_id", "gone_at"]
     verbose_name_plural = "Identities"
 
 

@@ -15,8 +15,12 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from config.audit import AuditEvent
 from config.jobs.models import JobAttempt, WorkerBeat
 from config.members import GROUP
+from config.notices.models import Notice
 from contacts.identifiers import uuid7
 from contacts.models import (
+    Chat,
+    ChatAttachment,
+    ChatParticipant,
     CommunicationEvent,
     Contact,
     ContactAddress,
@@ -24,6 +28,8 @@ from contacts.models import (
     ContactLink,
     ContactPhone,
     ContactPicture,
+    Deal,
+    DealStage,
     DuplicateSuggestion,
     ExternalIdentity,
     MergeRecord,
@@ -31,16 +37,34 @@ from contacts.models import (
     Tag,
     UserProfile,
 )
-from imports.models import ImportJob, ImportRow, MappingPreset
+from health.models import (
+    Alert,
+    AlertRule,
+    DealHealth,
+    HealthProfile,
+    HealthRun,
+    MessageTemplate,
+    RelationshipHealth,
+    Reminder,
+)
+from imports.models import ImportJob, ImportRow, MappingPreset, ProviderAccount, SyncRun
 from media_store.models import Part, PhotoJob, SupportVideo
 from tests.factories import make_photo_job, make_user
+from tests.imports.accounts import make_account
 
 GRANTS = (
     "contacts.migrations.0002_member_group",
     "contacts.migrations.0006_merge_rights",
+    "contacts.migrations.0008_chat_rights",
+    "imports.migrations.0012_sync_rights",
     "imports.migrations.0003_member_group",
     "imports.migrations.0005_preset_rights",
+    "imports.migrations.0009_account_rights",
     "config.migrations.0003_audit_append_only",
+    "config.migrations.0005_notice_rights",
+    "contacts.migrations.0003_facts",
+    "health.migrations.0002_seed",
+    "health.migrations.0004_rights_and_bands",
 )
 
 
@@ -134,9 +158,74 @@ def make_merge(owner: User, text: str) -> MergeRecord:
     )
 
 
+SCORE = {"profile": "signals", "version": 1, "score": 40}
+
+
+def make_deal(owner: User, text: str) -> Deal:
+    stage, _ = DealStage.objects.get_or_create(name="Proposal")
+    deal = Deal.objects.create(owner=owner, name=text[:200], stage=stage)
+    deal.contacts.add(make_full_contact(owner, text))
+    return deal
+
+
+def make_deal_health(owner: User, text: str) -> DealHealth:
+    now = timezone.now()
+    return DealHealth.objects.create(
+        owner=owner, deal=make_deal(owner, text), status="stalled", status_since=now, calculated_at=now, **SCORE
+    )
+
+
+def make_health(owner: User, text: str) -> RelationshipHealth:
+    """Make the score of an organization: that of a contact has no page of its own."""
+    now = timezone.now()
+    contact = make_full_contact(owner, text)
+    common = {**SCORE, "owner": owner, "status": "ghost", "status_since": now, "calculated_at": now, "sentence": text}
+    RelationshipHealth.objects.create(contact=contact, **common)
+    return RelationshipHealth.objects.create(
+        organization=contact.organization, factors={text: {"value": 1}}, risk_factors=[text[:40]], **common
+    )
+
+
+def make_alert(owner: User, text: str) -> Alert:
+    rule, _ = AlertRule.objects.get_or_create(name="A rule", defaults={"metric": "days_silent", "severity": "info"})
+    contact = make_full_contact(owner, text)
+    return Alert.objects.create(owner=owner, rule=rule, contact=contact, severity="info", raised_at=timezone.now())
+
+
+def make_chat(owner: User, text: str) -> Chat:
+    """Make a chat with a contact, a picture that failed, somebody in it and a file, all saying `text`."""
+    chat = Chat.objects.create(
+        owner=owner,
+        network=text[:60],
+        account_key=uuid7(),
+        external_id=text,
+        kind=Chat.Kind.SINGLE,
+        title=text,
+        contact=make_full_contact(owner, text + "?"),
+        picture_url=f"mxc://{text}",
+        photo_job=make_photo(owner, text),
+        last_activity=timezone.now(),
+    )
+    ChatParticipant.objects.create(owner=owner, chat=chat, external_id=text, name=text, username=text, email=text)
+    ChatAttachment.objects.create(
+        owner=owner, chat=chat, message_id=text, file_name=text, source_url=text, sent_at=timezone.now()
+    )
+    return chat
+
+
+def make_sync(owner: User, text: str) -> SyncRun:
+    errors = [{"reason": text, "count": 2}]
+    account = make_account(owner, address=text)
+    return SyncRun.objects.create(
+        owner=owner, account=account, kind="chats", state="failed", last_error=text, errors=errors
+    )
+
+
 # Every registered model has an entry; a new one fails the tests of isolation and escaping until it is written here.
 MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
     Contact: make_full_contact,
+    Chat: make_chat,
+    SyncRun: make_sync,
     Organization: lambda owner, text: Organization.objects.create(owner=owner, name=text + "!", domain=text),
     Tag: lambda owner, text: Tag.objects.create(owner=owner, name=text + "!"),
     UserProfile: lambda owner, text: UserProfile.objects.create(user=owner, time_zone="UTC"),
@@ -150,7 +239,30 @@ MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
         object_type="contacts.contact",
         object_id=text[:64],
     ),
+    Deal: make_deal,
+    DealStage: lambda owner, text: DealStage.objects.create(name=text[:59] + "!"),
+    RelationshipHealth: make_health,
+    DealHealth: make_deal_health,
+    Alert: make_alert,
+    AlertRule: lambda owner, text: AlertRule.objects.create(
+        name=text[:99] + "!", metric="days_silent", severity="info"
+    ),
+    Reminder: lambda owner, text: Reminder.objects.create(
+        owner=owner, contact=make_full_contact(owner, text), due_on=timezone.localdate(), note=text
+    ),
+    MessageTemplate: lambda owner, text: MessageTemplate.objects.create(
+        owner=owner, context=f"c{MessageTemplate.objects.count()}", text=text
+    ),
+    HealthProfile: lambda owner, text: HealthProfile.objects.get_or_create(
+        name="signals", defaults={"thresholds": {"relationship": {}, "deal": {}}}
+    )[0],
+    HealthRun: lambda owner, text: HealthRun.objects.create(
+        owner=owner, state="failed", last_error=text, errors=[{"owner": 1, "error": text}]
+    ),
     ImportJob: make_import,
+    ProviderAccount: lambda owner, text: make_account(
+        owner, address=text, last_error=text, state="needs_reconnect", scopes=(text,)
+    ),
     MappingPreset: lambda owner, text: MappingPreset.objects.create(
         owner=owner, name=text[:100], fingerprint=text[:64], mapping={text: "email"}
     ),
@@ -168,10 +280,13 @@ MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
     JobAttempt: lambda owner, text: JobAttempt.objects.create(
         kind=text[:40], job_id=1, outcome="failed", code=text[:40]
     ),
+    Notice: lambda owner, text: Notice.objects.create(
+        owner=owner, kind=text[:40], channel="email", subject=text[:200], body=text, last_error=text, state="failed"
+    ),
     WorkerBeat: lambda owner, text: WorkerBeat.objects.create(name=text[:100], beat_at=timezone.now()),
 }
 
-SHARED = (Part, SupportVideo)
+SHARED = (Part, SupportVideo, DealStage, AlertRule, HealthProfile)
 """Everybody's; model permissions say who may look and who may write."""
 
 OWNED = [model for model in MAKERS if model not in SHARED]

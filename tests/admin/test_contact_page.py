@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from contacts import registries
-from contacts.models import CommunicationEvent, Contact, ContactEmail, ContactPhone, UserProfile
+from contacts.models import CommunicationEvent, Contact, ContactAddress, ContactEmail, ContactPhone, UserProfile
 from contacts.registries import Panel
 from media_store.models import PhotoJob
 from tests.admin.rows import make_member
@@ -99,6 +99,21 @@ def test_the_same_address_twice_is_refused(browser: Client, member: User) -> Non
     assert save(browser, contact, **rows).status_code == 200
     assert save(browser, contact, **{"emails-TOTAL_FORMS": 1, "emails-0-address": "ADA@example.com"}).status_code == 200
     assert ContactEmail.objects.count() == 1
+
+
+def test_an_address_that_is_there_can_be_changed(browser: Client, member: User) -> None:
+    contact = make_contact(member)
+    address = ContactAddress.objects.create(owner=member, contact=contact, city="Berlin")
+    rows = {
+        "addresses-TOTAL_FORMS": 1,
+        "addresses-INITIAL_FORMS": 1,
+        "addresses-0-id": address.pk,
+        "addresses-0-contact": contact.pk,
+        "addresses-0-city": " Bremen ",
+    }
+    assert save(browser, contact, **rows).status_code == 302
+    address.refresh_from_db()
+    assert (address.city, address.contact) == ("Bremen", contact)
 
 
 def test_a_name_is_made_from_its_parts(browser: Client) -> None:

@@ -14,14 +14,34 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from config.audit import AuditEvent
-from contacts.models import Contact, DuplicateSuggestion, MergeRecord, Organization, Tag, UserProfile
-from imports.models import ImportJob
+from config.notices.models import Notice
+from contacts.models import Chat, Contact, Deal, DuplicateSuggestion, MergeRecord, Organization, Tag, UserProfile
+from health.models import Alert, DealHealth, HealthRun, RelationshipHealth, Reminder
+from imports.models import ImportJob, SyncRun
 from media_store.models import PhotoJob
 from tests.admin.rows import MAKERS, make_member
 from tests.factories import make_contact, make_picture
 
 MOST_QUERIES = 15
-LISTED = [Contact, Organization, Tag, ImportJob, PhotoJob, DuplicateSuggestion, MergeRecord, AuditEvent]
+LISTED = [
+    Chat,
+    Contact,
+    Organization,
+    Tag,
+    ImportJob,
+    SyncRun,
+    PhotoJob,
+    DuplicateSuggestion,
+    MergeRecord,
+    AuditEvent,
+    Notice,
+    RelationshipHealth,
+    DealHealth,
+    Deal,
+    Alert,
+    Reminder,
+    HealthRun,
+]
 PAGE = 25
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +134,6 @@ def test_a_member_has_no_way_into_the_machinery(client: Client) -> None:
     client.force_login(make_member("carol"))
     home = client.get(reverse("admin:index")).content.decode()
     for model, model_admin in admin.site._registry.items():
-        if model._meta.app_label in ("auth", "django_q", "config") and model is not AuditEvent:
+        if model._meta.app_label in ("auth", "django_q", "config") and model not in (AuditEvent, Notice):
             assert list_of(client, model).status_code == 403
             assert f"/admin/{model._meta.app_label}/{model._meta.model_name}/" not in home, model_admin

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import fcntl
 import io
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,21 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from config import demo
+from config import demo, demo_google
 from contacts.models import Contact, ContactPicture
 from contacts.pictures import image_url, with_pictures
-from imports.models import ImportJob
+from imports.models import ImportJob, ProviderAccount
 from media_store.models import PhotoJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """One at a time on this machine: the demo's two servers stand on fixed ports."""
+    with Path(tempfile.gettempdir(), "kith-demo-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -43,13 +54,15 @@ def everything() -> list[Any]:
 def test_the_demo_fills_the_hub_and_a_second_run_changes_nothing() -> None:
     output = run_demo()
     contacts, photos = Contact.objects.count(), PhotoJob.objects.filter(state="completed").count()
-    assert contacts >= 60
-    assert photos >= 60
+    assert contacts >= 66
+    assert photos >= 64
+    assert Contact.objects.filter(identities__source="google").count() == demo_google.PEOPLE
+    assert ProviderAccount.objects.get().state == "disconnected"
     assert output.splitlines()[-1] == f"demo: ok contacts={contacts} photos={photos} failed=0"
     before = everything()
     again = run_demo()
     assert again.splitlines()[-1] == output.splitlines()[-1]
-    assert again.count("already imported, nothing changed") == len(demo.SAMPLES)
+    assert again.count("already imported, nothing changed") == len([*demo.SAMPLES, "Google"])
     assert everything() == before
 
 
@@ -65,7 +78,7 @@ def test_both_files_give_pictures_and_people_in_both_are_one_contact() -> None:
     mara = with_pictures(Contact.objects.filter(display_name="Mara Lindholm")).get()
     assert mara.emails.count() == 2
     assert image_url(mara)
-    assert set(ContactPicture.objects.values_list("source", flat=True)) == {"vcard", "csv"}
+    assert set(ContactPicture.objects.values_list("source", flat=True)) == {"vcard", "csv", "google"}
 
 
 def test_a_user_called_admin_keeps_their_password() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_forwarded_headers_are_believed_only_behind_a_proxy_of_ours() -> None:
 def test_the_example_file_names_every_setting_that_is_read() -> None:
     source = (settings.BASE_DIR / "config" / "settings.py").read_text()
     example = (settings.BASE_DIR / ".env.example").read_text()
-    read = {line.split('"')[1] for line in source.splitlines() if "= env." in line}
+    read = set(re.findall(r'= env\.\w+\(\s*"(\w+)"', source))
     listed = {line.split("=")[0] for line in example.splitlines() if "=" in line and not line.startswith("#")}
     assert listed == read
 
@@ -141,3 +142,23 @@ def test_the_checks_for_deployment_are_clean(tmp_path: Path) -> None:
             text=True,
         )
         assert run.returncode == 0, run.stderr
+
+
+def test_addresses_with_secrets_are_refused_without_being_shown() -> None:
+    run = start(
+        ALERT_WEBHOOK_URL="hooks.example.com/hunter2",
+        WEBHOOK_SECRET="whsec_hunter2",
+        EMAIL_URL="smtps://kith:hunter2@mail.example.com",
+    )
+    assert run.returncode == 1
+    assert "hunter2" not in run.stderr
+    faults = run.stderr.split("The settings have faults:\n")[1].strip().splitlines()
+    assert [line.split(":")[0].strip() for line in faults] == ["ALERT_WEBHOOK_URL", "EMAIL_URL", "WEBHOOK_SECRET"]
+
+
+def test_mail_is_off_until_it_has_an_address_and_then_never_waits_for_ever() -> None:
+    names = ("EMAIL_BACKEND", "EMAIL_HOST", "EMAIL_PORT", "EMAIL_USE_TLS", "EMAIL_TIMEOUT", "EMAIL_HOST_PASSWORD")
+    assert load("EMAIL_BACKEND")["EMAIL_BACKEND"] == "django.core.mail.backends.dummy.EmailBackend"
+    found = load(*names, EMAIL_URL="submission://kith:p%40ss@mail.example.com")
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    assert list(found.values()) == [smtp, "mail.example.com", 587, True, 15, "p@ss"]

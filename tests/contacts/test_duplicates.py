@@ -15,7 +15,7 @@ from contacts import duplicates
 from contacts.duplicates import find_duplicates, merge_certain
 from contacts.merging import MergeRefused, Pair, merge
 from contacts.models import Contact, DuplicateSuggestion, MergeRecord, Organization
-from contacts.relations import erase_contacts
+from contacts.relations import delete_contacts
 from media_store.models import PhotoJob
 from tests.factories import make_contact, make_picture, make_user
 
@@ -122,7 +122,7 @@ def test_who_is_left_of_a_chain_is_paired_after_a_merge_and_an_erasure_takes_sug
     assert list(find(owner)) == [("A", "B"), ("B", "C")]
     merge(Pair(people[0].pk, people[1].pk), owner_id=owner.pk, now=timezone.now())
     assert list(find(owner)) == [("A", "C")]
-    erase_contacts([people[2].pk])
+    delete_contacts([people[2].pk])
     assert not DuplicateSuggestion.objects.exists()
 
 

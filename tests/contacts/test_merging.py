@@ -17,7 +17,8 @@ from config.audit import AuditEvent
 from contacts import registries
 from contacts.merging import MergeRefused, Pair, forget_merges, merge, merge_pairs, unmerge
 from contacts.models import Contact, ContactEmail, DuplicateSuggestion, HandEdit, MergeRecord, Organization, Tag
-from contacts.relations import erase_contacts
+from contacts.provenance import note_edits
+from contacts.relations import delete_contacts
 from media_store.models import PhotoJob
 from tests.contacts.test_relations import rich_contact
 from tests.factories import make_contact, make_picture, make_user
@@ -109,6 +110,43 @@ def test_undoing_keeps_what_a_person_changed_since(owner: User) -> None:
         ("ada@example.com", ""),
         ("a@example.org", "private"),
     }
+
+
+def test_what_was_written_by_hand_stays_locked_when_both_say_the_same(owner: User) -> None:
+    for take in (None, (), ("title",)):
+        survivor = make_contact(owner, title="Countess")
+        merge_two(survivor, make_contact(owner, title="Countess", locked_fields=["title"]), take=take)
+        survivor.refresh_from_db()
+        assert survivor.locked_fields == ["title"], take
+
+
+def test_undoing_leaves_what_was_written_since_even_in_the_same_words(owner: User) -> None:
+    survivor, loser = make_contact(owner), make_contact(owner, title="Countess", locked_fields=["title"])
+    record = merge_two(survivor, loser)
+    note_edits(survivor, [("title", 0)], edited_by="alice", now=NOW + timedelta(hours=1))
+    unmerge([record], owner_id=owner.pk, now=NOW + timedelta(hours=2))
+    survivor.refresh_from_db()
+    assert (survivor.title, survivor.locked_fields) == ("Countess", ["title"])
+
+
+def test_undoing_leaves_the_lock_of_a_field_that_was_changed_since(owner: User) -> None:
+    survivor, loser = make_contact(owner), make_contact(owner, title="Countess", locked_fields=["title"])
+    record = merge_two(survivor, loser)
+    Contact.objects.filter(pk=survivor.pk).update(title="Mathematician")
+    unmerge([record], owner_id=owner.pk, now=NOW)
+    survivor.refresh_from_db()
+    assert (survivor.title, survivor.locked_fields) == ("Mathematician", ["title"])
+
+
+def test_of_several_merges_into_one_contact_the_last_is_undone_first(owner: User) -> None:
+    """The second finds the first one's address there and drops its own: alone, undoing the first would take both."""
+    survivor, one, other = (make_contact(owner, email="" if letter == "A" else "ada@example.com") for letter in "ABC")
+    first, second = merge_two(survivor, one), merge_two(survivor, other)
+    with pytest.raises(MergeRefused):
+        unmerge([first], owner_id=owner.pk, now=NOW)
+    assert unmerge([second], owner_id=owner.pk, now=NOW) == 1
+    assert survivor.emails.count() == 1
+    assert unmerge([first], owner_id=owner.pk, now=NOW) == 1
 
 
 def test_undoing_survives_what_was_deleted_since(owner: User) -> None:
@@ -203,7 +241,7 @@ def test_erasing_the_survivor_erases_the_journal_and_its_pictures(owner: User) -
         HandEdit.objects.create(owner=owner, contact=person, field="title", edited_at=NOW)
     merge_two(people[0], people[1])
     merge_two(people[2], people[0])
-    erase_contacts([people[2].pk])
+    delete_contacts([people[2].pk])
     assert not MergeRecord.objects.exists()
     assert not PhotoJob.objects.exists()
     assert not HandEdit.objects.exists()
@@ -212,7 +250,7 @@ def test_erasing_the_survivor_erases_the_journal_and_its_pictures(owner: User) -
 def test_erasing_a_contact_that_was_merged_and_parted_forgets_its_name(owner: User) -> None:
     survivor, loser = make_contact(owner, "Ada"), make_contact(owner, "Zoë Secret")
     unmerge([merge_two(survivor, loser)], owner_id=owner.pk, now=NOW)
-    erase_contacts([loser.pk])
+    delete_contacts([loser.pk])
     assert not MergeRecord.objects.exists()
 
 
@@ -220,13 +258,13 @@ def test_what_was_done_is_in_the_audit_without_values(owner: User) -> None:
     survivor, loser = make_contact(owner, "Ada"), make_contact(owner, "Zoë Secret", title="Hidden")
     record = merge_two(survivor, loser)
     unmerge([record], owner_id=owner.pk, now=NOW)
-    erase_contacts([loser.pk])
+    delete_contacts([loser.pk])
     events = list(AuditEvent.objects.order_by("pk").values_list("verb", "object_id", "fields", "owner_id"))
     changed = ["title"]
     assert events == [
         ("merged", str(survivor.pk), changed, owner.pk),
         ("unmerged", str(survivor.pk), changed, owner.pk),
-        ("erased", str(loser.pk), [], owner.pk),
+        ("deleted", str(loser.pk), [], owner.pk),
     ]
 
 

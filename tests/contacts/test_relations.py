@@ -10,6 +10,7 @@ from contacts.deals import open_deal
 from contacts.events import log_event
 from contacts.identifiers import uuid7
 from contacts.models import (
+    Chat,
     Contact,
     ContactEmail,
     ContactPicture,
@@ -19,7 +20,7 @@ from contacts.models import (
     MergeRecord,
     Tag,
 )
-from contacts.relations import erase_contacts
+from contacts.relations import delete_contacts
 from media_store.models import PhotoJob, StoredFile
 from tests.factories import make_contact, make_picture, make_user
 
@@ -43,6 +44,10 @@ def rich_contact(owner: User, name: str = "Ada Example") -> Contact:
     now = datetime(2026, 3, 2, tzinfo=UTC)
     open_deal(owner_id=owner.pk, name="Renewal", stage=DealStage.objects.all()[0], now=now, contacts=(contact,))
     HandEdit.objects.create(owner=owner, contact=contact, field="title", edited_at=now)
+    chat = Chat.objects.create(
+        owner=owner, network="Signal", account_key=uuid7(), external_id=name, kind="single", contact=contact
+    )
+    chat.participants.create(owner=owner, external_id=name, contact=contact)
     lost = uuid7()
     MergeRecord.objects.create(
         owner=owner, contact=contact, survivor_id=contact.pk, loser_id=lost, loser_name="A.", merged_at=now
@@ -71,7 +76,7 @@ def test_erasing_a_contact_leaves_no_row_photo_job_or_live_file(owner: User) -> 
     names = list(files.values_list("name", flat=True))
     before = rows_of(other)
     assert names
-    assert erase_contacts([contact.pk]) == 1
+    assert delete_contacts([contact.pk]) == 1
     assert not any(rows_of(contact).values())
     assert not StoredFile.objects.filter(name__in=names, deleted_at=None).exists()
     assert PhotoJob.objects.count() == 1
@@ -83,7 +88,7 @@ def test_a_file_that_another_photo_job_still_uses_is_kept(owner: User) -> None:
     shared = make_picture(contact).photo_job.file.name
     twin = make_picture(other)
     PhotoJob.objects.filter(pk=twin.photo_job_id).update(file=shared)
-    erase_contacts([contact.pk])
+    delete_contacts([contact.pk])
     assert StoredFile.objects.get(name=shared).deleted_at is None
 
 

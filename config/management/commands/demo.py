@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, call_command
 
-from config import demo
+from config import demo, demo_google
 from imports.models import ImportJob
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         self.stdout.write(f"admin user   {'created' if login.is_new else 'already there'}")
         for name in demo.SAMPLES:
             self._report_import(name, demo.import_sample(settings.BASE_DIR / "samples" / name, owner))
-        self._store_photos(owner)
+        self._import_google(owner)
         counts = demo.summary(owner)
         self._report(counts, login)
         if counts["photos failed"]:
@@ -38,6 +38,19 @@ class Command(BaseCommand):
             f"{name:<12} {job.total} people: {job.created} created, {job.updated} updated, {job.unchanged} unchanged, "
             f"{job.skipped} skipped, {job.invalid} invalid, {job.failed} failed"
         )
+
+    def _import_google(self, owner: User) -> None:
+        """Import from the stand-in for Google, which also serves its pictures, and store the photos of all imports."""
+        if demo_google.is_done(owner) or not settings.FIELD_KEYS:
+            self.stdout.write(f"{'Google':<12} already imported, nothing changed")
+            self._store_photos(owner)
+            return
+        with demo_google.standing_in() as is_standing:
+            if is_standing:
+                self._report_import("Google", demo_google.import_account(owner))
+            else:
+                self.stdout.write(f"{'Google':<12} left out: the stand-in for Google could not be started")
+            self._store_photos(owner)
 
     def _store_photos(self, owner: User) -> None:
         try:
