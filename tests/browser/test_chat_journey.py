@@ -12,6 +12,7 @@ from config.jobs.draining import drain
 from contacts.models import Chat
 from tests.browser.browsing import MARKS, PHONE, sign_in
 from tests.factories import make_contact
+from tests.faults.processes import wait_until
 from tests.imports.chat_kit import beeper_at_work, chat_of
 
 pytestmark = MARKS
@@ -90,7 +91,8 @@ def test_chats_come_in_with_their_pictures(page: Page, member: User, complaints:
 
         page.get_by_role("button", name="Clear").click()
         expect(page.get_by_text("Cleared.")).to_be_visible()
-        # The page itself has asked for the picture, and that look has woken it.
+        # The page itself asks for the picture, and that look wakes it.
+        wait_until(lambda: Chat.objects.filter(pk=chat.pk, photo_job__state="pending").exists(), seconds=10)
         work("photos")
         page.reload()
         expect(page.get_by_text("Picture: from WhatsApp, just now.")).to_be_visible()

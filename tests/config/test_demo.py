@@ -13,11 +13,13 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from config import demo, demo_google
-from contacts.models import Contact, ContactPicture
+from config import demo, demo_google, demo_history
+from contacts.models import CommunicationEvent, Contact, ContactPicture
 from contacts.pictures import image_url, with_pictures
+from health.models import DealHealth, RelationshipHealth
 from imports.models import ImportJob, ProviderAccount
 from media_store.models import PhotoJob
+from tests.health.factories import seed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +30,11 @@ def alone() -> Iterator[None]:
     with Path(tempfile.gettempdir(), "kith-demo-tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    seed()
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +55,8 @@ def everything() -> list[Any]:
         sorted(Contact.objects.values_list("pk", "display_name", "updated_at")),
         sorted(PhotoJob.objects.values_list("pk", "sha256", "checked_at")),
         sorted(ImportJob.objects.values_list("pk", "state")),
+        sorted(CommunicationEvent.objects.values_list("pk", "happened_at")),
+        sorted(RelationshipHealth.objects.values_list("pk", "score")),
     ]
 
 
@@ -59,10 +68,12 @@ def test_the_demo_fills_the_hub_and_a_second_run_changes_nothing() -> None:
     assert Contact.objects.filter(identities__source="google").count() == demo_google.PEOPLE
     assert ProviderAccount.objects.get().state == "disconnected"
     assert output.splitlines()[-1] == f"demo: ok contacts={contacts} photos={photos} failed=0"
+    assert set(RelationshipHealth.objects.exclude(score=None).values_list("status", flat=True)) >= {"healthy", "ghost"}
+    assert DealHealth.objects.count() == len(demo_history.DEALS)
     before = everything()
     again = run_demo()
     assert again.splitlines()[-1] == output.splitlines()[-1]
-    assert again.count("already imported, nothing changed") == len([*demo.SAMPLES, "Google"])
+    assert again.count("nothing changed") == len([*demo.SAMPLES, "Google", "mail"])
     assert everything() == before
 
 

@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, call_command
+from django.utils import timezone
 
-from config import demo, demo_google
-from imports.models import ImportJob
+from config import demo, demo_google, demo_history
+from imports.models import ImportJob, SyncRun
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         for name in demo.SAMPLES:
             self._report_import(name, demo.import_sample(settings.BASE_DIR / "samples" / name, owner))
         self._import_google(owner)
+        self._tell_history(owner)
         counts = demo.summary(owner)
         self._report(counts, login)
         if counts["photos failed"]:
@@ -51,6 +53,17 @@ class Command(BaseCommand):
             else:
                 self.stdout.write(f"{'Google':<12} left out: the stand-in for Google could not be started")
             self._store_photos(owner)
+
+    def _tell_history(self, owner: User) -> None:
+        if demo_history.is_done(owner):
+            self.stdout.write(f"{'mail':<12} already read, nothing changed")
+            return
+        run = demo_history.tell(owner, now=timezone.now())
+        if run.state != SyncRun.State.COMPLETED:
+            raise CommandError(f"The sample mail could not be read: {run.last_error or run.state}")
+        self.stdout.write(
+            f"{'mail':<12} {run.seen} messages with {run.contacts_matched} people; scores, deals, meetings"
+        )
 
     def _store_photos(self, owner: User) -> None:
         try:
