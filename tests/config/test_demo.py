@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
     """One at a time on this machine: the demo's two servers stand on fixed ports."""
-    with Path(tempfile.gettempdir(), "kith-demo-tests.lock").open("w") as lock:
+    with Path(tempfile.gettempdir(), f"kith-demo-tests-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
