@@ -18,12 +18,12 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from config.jobs.failures import PermissionFailure, TemporaryFailure
-from imports.accounts import grants, oauth, rotating
+from imports.accounts import grants, holding, oauth, rotating
 from imports.models import ImportJob, ProviderAccount
 from tests.imports.accounts import MICROSOFT_SCOPES, make_account, make_old
 from tests.imports.test_account_keys import key
@@ -85,11 +85,12 @@ class Schedule:
         assert not self.unexpected, self.unexpected
 
     def let_time_pass(self) -> None:
-        """Leases and pauses end, and so do the faults of the provider."""
+        """Leases and pauses end, and so do the faults of the provider; the sweep of each minute looks after jobs."""
         self.microsoft._faults.clear()
         self.crashes = 0
         rows = ProviderAccount.objects.filter(pk=self.account.pk)
         rows.update(paused_until=None, refresh_lease_until=Now() - timedelta(seconds=1))
+        holding.release_connected()
 
     def is_grant_alive(self) -> bool:
         """Say whether the provider still honours any refresh token that has reached us."""
@@ -137,7 +138,9 @@ class Schedule:
         answer = self.microsoft.granted(*MICROSOFT_SCOPES)
         tokens = oauth.Tokens(answer["access_token"], answer["refresh_token"], 3599, MICROSOFT_SCOPES)
         columns = grants.columns(self.account, tokens, kept={}, now=timezone.now())
-        ProviderAccount.objects.filter(pk=self.account.pk).update(**columns)
+        with transaction.atomic():
+            ProviderAccount.objects.filter(pk=self.account.pk).update(**columns)
+            holding.release(self.account.pk)
         self.delivered.add(tokens.refresh_token)
 
     def _rotate_keys(self) -> None:
