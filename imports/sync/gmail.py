@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contacts.recording import Message
-from imports.accounts.sessions import ApiSession, ProviderRefusal
+from imports.accounts.sessions import ProviderRefusal
 from imports.sync.headers import WANTED, Unusable, fields_of, to_message
-from imports.sync.pages import Cursor, Page
+from imports.sync.pages import Cursor, Page, Reading
 
 LIST, HISTORY = "list", "history"
 # One message costs 5 units of 15,000 a minute; more than a few at once gets "too many concurrent requests".
@@ -25,7 +25,7 @@ SKIPPED_LABELS = frozenset({"SPAM", "TRASH", "DRAFT", "CHAT"})
 MAIL = "/gmail/v1/users/me"
 
 
-class Gmail:
+class Gmail(Reading):
     """The mailbox of one account since `since`, or, with the `history_id` of an earlier run, what is new in it.
 
     The place from which the next run goes on is taken before the first list, so that what arrives meanwhile comes
@@ -33,17 +33,6 @@ class Gmail:
     """
 
     name = "mail"
-
-    def __init__(
-        self,
-        session: ApiSession,
-        *,
-        since: datetime,
-        known: Cursor,
-        own: frozenset[str],
-        now: datetime,
-    ) -> None:
-        self.session, self.since, self.known, self.own, self.now = session, since, known, own, now
 
     def pages(self, cursor: Cursor) -> Iterator[Page[Message]]:
         place = cursor or self._beginning()

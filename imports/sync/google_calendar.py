@@ -6,14 +6,14 @@ https://developers.google.com/workspace/calendar/api/guides/sync
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from contacts.normalizing import normalize_email
 from contacts.recording import Meeting
-from imports.accounts.sessions import ApiSession, ProviderRefusal
+from imports.accounts.sessions import ProviderRefusal
 from imports.sync.headers import SUBJECT_MAX, short
-from imports.sync.pages import Cursor, Page
+from imports.sync.pages import Cursor, Page, Reading, moment
 
 EVENTS = "/calendar/v3/calendars/primary/events"
 # The same for every call, also with a sync token.
@@ -21,15 +21,10 @@ ALWAYS: dict[str, str | int] = {"singleEvents": "true", "maxResults": 250, "show
 AHEAD = timedelta(days=90)
 
 
-class GoogleCalendar:
+class GoogleCalendar(Reading):
     """The meetings of one account since `since` and for 90 days ahead, or what changed since an earlier run."""
 
     name = "google-cal"
-
-    def __init__(
-        self, session: ApiSession, *, since: datetime, known: Cursor, own: frozenset[str], now: datetime
-    ) -> None:
-        self.session, self.since, self.known, self.own, self.now = session, since, known, own, now
 
     def pages(self, cursor: Cursor) -> Iterator[Page[Meeting]]:
         place = cursor or ({"sync": self.known["sync"]} if self.known.get("sync") else self._everything())
@@ -56,10 +51,10 @@ class GoogleCalendar:
     def _meeting(self, item: dict[str, Any]) -> Meeting | None:
         """Return the meeting; None for what lasts whole days and what lies too far ahead."""
         external_id = short(f"gcal:{item['id']}")
-        changed_at = min(_moment(item.get("updated")) or self.now, self.now)
+        changed_at = min(moment(item.get("updated")) or self.now, self.now)
         if item.get("status") == "cancelled":
             return Meeting(external_id=external_id, changed_at=changed_at, is_cancelled=True)
-        starts_at = _moment(item.get("start", {}).get("dateTime"))
+        starts_at = moment(item.get("start", {}).get("dateTime"))
         if starts_at is None or starts_at > self.now + AHEAD:
             return None
         if any(
@@ -87,8 +82,3 @@ def _parameters(place: Cursor) -> dict[str, str | int]:
     where = {"syncToken": place["sync"]} if "sync" in place else {"timeMin": place["from"], "timeMax": place["to"]}
     page = {"pageToken": place["page"]} if place.get("page") else {}
     return {**ALWAYS, **where, **page}
-
-
-def _moment(text: str | None) -> datetime | None:
-    moment = datetime.fromisoformat(text) if text else None
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

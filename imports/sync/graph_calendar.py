@@ -6,16 +6,16 @@ https://learn.microsoft.com/graph/delta-query-events
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from contacts.normalizing import normalize_email
 from contacts.recording import Meeting
-from imports.accounts.sessions import ApiSession, ProviderRefusal
+from imports.accounts.sessions import ProviderRefusal
 from imports.sync.graph_mail import LOST
 from imports.sync.headers import SUBJECT_MAX, short
-from imports.sync.pages import Cursor, Page
+from imports.sync.pages import Cursor, Page, Reading, moment
 
 AHEAD = timedelta(days=90)
 # A delta belongs to its window for good: it is opened anew while there is still something of it ahead.
@@ -23,15 +23,10 @@ RENEW_BEFORE = timedelta(days=30)
 HEADERS = {"Prefer": 'IdType="ImmutableId", outlook.timezone="UTC", odata.maxpagesize=100'}
 
 
-class GraphCalendar:
+class GraphCalendar(Reading):
     """The meetings of one account since `since` and for 90 days ahead, or what changed since an earlier run."""
 
     name = "graph-cal"
-
-    def __init__(
-        self, session: ApiSession, *, since: datetime, known: Cursor, own: frozenset[str], now: datetime
-    ) -> None:
-        self.session, self.since, self.known, self.own, self.now = session, since, known, own, now
 
     def pages(self, cursor: Cursor) -> Iterator[Page[Meeting]]:
         place = cursor or self._beginning()
@@ -63,11 +58,11 @@ class GraphCalendar:
 
     def _meeting(self, item: dict[str, Any]) -> Meeting | None:
         external_id = short(f"graph:{item['id']}")
-        changed_at = min(_moment(item.get("lastModifiedDateTime")) or self.now, self.now)
+        changed_at = min(moment(item.get("lastModifiedDateTime")) or self.now, self.now)
         declined = (item.get("responseStatus") or {}).get("response") == "declined"
         if "@removed" in item or item.get("isCancelled") or declined:
             return Meeting(external_id=external_id, changed_at=changed_at, is_cancelled=True)
-        starts_at = _moment((item.get("start") or {}).get("dateTime"))
+        starts_at = moment((item.get("start") or {}).get("dateTime"))
         if starts_at is None or item.get("isAllDay"):
             return None
         return Meeting(
@@ -85,9 +80,3 @@ class GraphCalendar:
             has_declined = (person.get("status") or {}).get("response") == "declined"
             if key and key not in self.own and person.get("type") != "resource" and not has_declined:
                 yield key
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Read a time; without an offset it is UTC, as was asked for."""
-    moment = datetime.fromisoformat(text) if text else None
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

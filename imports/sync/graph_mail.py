@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from contacts.recording import Message
-from imports.accounts.sessions import ApiSession, ProviderRefusal
+from imports.accounts.sessions import ProviderRefusal
 from imports.sync.headers import Fields, Unusable, fields_of, to_message
-from imports.sync.pages import Cursor, Page
+from imports.sync.pages import Cursor, Page, Reading
 
 FOLDERS = ("inbox", "sentitems")
 FIELDS = (
@@ -25,18 +25,13 @@ HEADERS = {"Prefer": 'IdType="ImmutableId", odata.maxpagesize=200'}
 LOST = frozenset({"SyncStateNotFound", "resyncRequired", "syncStateNotFound", "SyncStateInvalid"})
 
 
-class GraphMail:
+class GraphMail(Reading):
     """The mailbox of one account since `since`, or what changed since the delta links of an earlier run (`known`).
 
     A delta that Graph has forgotten is begun again from `since`.
     """
 
     name = "mail"
-
-    def __init__(
-        self, session: ApiSession, *, since: datetime, known: Cursor, own: frozenset[str], now: datetime
-    ) -> None:
-        self.session, self.since, self.known, self.own, self.now = session, since, known, own, now
 
     def pages(self, cursor: Cursor) -> Iterator[Page[Message]]:
         place = cursor or {"folder": FOLDERS[0], "link": self.known.get(FOLDERS[0], ""), "done": {}}

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
+
+from imports.accounts.sessions import ApiSession
 
 Item = TypeVar("Item")
 Cursor = dict[str, Any]
@@ -33,3 +36,24 @@ class Source(Protocol[Item]):
 
     def pages(self, cursor: Cursor) -> Iterator[Page[Item]]:
         """Yield the pages from `cursor` on, the cursor of a page or empty; asks the provider, writes nothing."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What every reading of an account starts from.
+
+    `since` bounds a reading without a place to go on from; `known` is the place where the account's last run ended;
+    `own` are the match keys of the owner's addresses.
+    """
+
+    session: ApiSession
+    since: datetime
+    known: Cursor
+    own: frozenset[str]
+    now: datetime
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read an ISO 8601 time; without an offset it is UTC."""
+    read = datetime.fromisoformat(text) if text else None
+    return read.replace(tzinfo=UTC) if read and read.tzinfo is None else read

@@ -9,12 +9,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 from django.db.models import QuerySet
 
 from config import audit
 from config.management.acting import ActingCommand
+from config.management.owners import find_owner
 from contacts.acts import record_for_owners
 from contacts.exporting.writing import Export, Form
 from contacts.models import Contact
@@ -82,11 +82,7 @@ class Command(ActingCommand):
 def _contacts(username: str | None) -> QuerySet[Contact]:
     if username is None:
         return Contact.objects.all()
-    users = get_user_model()
-    try:
-        return Contact.objects.filter(owner=users.objects.get_by_natural_key(username))
-    except users.DoesNotExist:
-        raise CommandError(f"There is no user {username!r}.") from None
+    return Contact.objects.filter(owner=find_owner(username))
 
 
 def _form(options: dict[str, Any]) -> Form:

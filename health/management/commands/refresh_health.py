@@ -6,11 +6,11 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from config.jobs.draining import drain
 from config.jobs.models import Priority
+from config.management.owners import find_owner
 from health import profiles
 from health.answers import answer_of
 from health.models import HealthRun
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        owner = _owner(options["owner"]) if options["owner"] else None
+        owner = find_owner(options["owner"]) if options["owner"] else None
         try:
             profiles.load(options["profile"])
         except profiles.UnknownProfile as error:
@@ -60,13 +60,6 @@ def _finish(run: HealthRun) -> HealthRun:
             time.sleep(PAUSE_SECONDS)
         run.refresh_from_db()
     return run
-
-
-def _owner(username: str) -> User:
-    try:
-        return User.objects.get_by_natural_key(username)
-    except User.DoesNotExist:
-        raise CommandError(f"There is no user {username!r}.") from None
 
 
 def _hours(text: str) -> int:

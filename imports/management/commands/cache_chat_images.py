@@ -4,10 +4,10 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from config.management.owners import owner_id_of
 from contacts.chats.caching import Eagerness, Scope, enqueue_pictures
 from contacts.chats.coverage import PictureState, counts_by_state
 from contacts.models import Chat
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if options["limit"] is not None and options["limit"] < 0:
             raise CommandError("--limit must not be negative.")
         chats = Chat.objects.all()
-        owner_id = _owner_id(options["owner"])
+        owner_id = owner_id_of(options["owner"])
         if owner_id is not None:
             chats = chats.filter(owner_id=owner_id)
         if options["network"]:
@@ -45,15 +45,6 @@ class Command(BaseCommand):
         )
         counts = {"queued": queued, **counts_by_state(chats)}
         self.stdout.write(json.dumps(counts) if options["json"] else _sentences(counts))
-
-
-def _owner_id(username: str | None) -> int | None:
-    if username is None:
-        return None
-    user = get_user_model()._default_manager.filter(username=username).first()
-    if user is None:
-        raise CommandError(f"There is no user {username!r}.")
-    return int(user.pk)
 
 
 def _sentences(counts: dict[str, int]) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import File
 from django.core.management.base import CommandError
 
 from config.jobs.models import HeldReason
 from config.management.acting import ActingCommand
+from config.management.owners import find_owner
 from imports import lifecycle
 from imports.lifecycle import UploadRefused
 from imports.management import reports
@@ -39,7 +39,7 @@ class Command(ActingCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started_at = time.monotonic()
-        owner = _owner(options["owner"])
+        owner = find_owner(options["owner"])
         mapping = _mapping(options["mapping"], owner=owner)
         self._check_readable(options["files"])
         jobs = []
@@ -88,14 +88,6 @@ class Command(ActingCommand):
             return
         for job, told in zip(jobs, answer.get("jobs", [answer]), strict=True):
             self.stdout.write("\n".join(reports.lines(job, told, is_preview=options["preview"])))
-
-
-def _owner(username: str) -> AbstractBaseUser:
-    users = get_user_model()
-    try:
-        return users.objects.get_by_natural_key(username)
-    except users.DoesNotExist:
-        raise CommandError(f"There is no user {username!r}.") from None
 
 
 def _mapping(value: str | None, *, owner: AbstractBaseUser) -> dict[str, str] | None:

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from config.jobs.models import Priority
+from config.management.owners import owner_id_of
 from imports.models import SyncRun
 from imports.sync.asking import CannotSync, answer, ask, askings, run_to_rest
 from imports.sync.running import request_file_sync
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         kind = SyncRun.Kind(options["kind"])
-        owner_id, since = _owner_id(options["owner"]), _moment(options["since"])
+        owner_id, since = owner_id_of(options["owner"]), _moment(options["since"])
         if options["mbox"]:
             runs = [_file_run(kind, options["mbox"], owner_id=owner_id, since=since)]
         else:
@@ -57,15 +57,6 @@ def _file_run(kind: SyncRun.Kind, path: str, *, owner_id: int | None, since: dat
             return request_file_sync(owner_id, file, name=Path(path).name, since=since, triggered_by=TRIGGER)
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror or error}") from None
-
-
-def _owner_id(username: str | None) -> int | None:
-    if username is None:
-        return None
-    user = get_user_model()._default_manager.filter(username=username).first()
-    if user is None:
-        raise CommandError(f"There is no user {username!r}.")
-    return int(user.pk)
 
 
 def _moment(text: str | None) -> datetime | None:
