@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import dj_database_url
 import dj_email_url
@@ -130,13 +130,19 @@ def postgres_url(value: str) -> None:
         raise ValidationError("Must look like postgres://user:password@host:5432/name, or be empty.")
 
 
-def base_url(value: str) -> None:
-    """Accept the origin that people type: https, or http on this machine alone."""
+def _split(address: str) -> tuple[SplitResult, str]:
+    """Return the parts of an address and its host, empty when it has none."""
     try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port  # a wrong port is only noticed when it is asked for
     except ValueError:
         raise ValidationError("Is not an address.") from None
+    return parts, host or ""
+
+
+def base_url(value: str) -> None:
+    """Accept the origin that people type: https, or http on this machine alone."""
+    parts, host = _split(value)
     if parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValidationError("Must look like https://kith.example.com, without a path.")
     if parts.scheme == "http" and not is_loopback(host):
@@ -145,22 +151,14 @@ def base_url(value: str) -> None:
 
 def web_address(value: str) -> None:
     """Accept an http or https origin of any host."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValidationError("Is not an address.") from None
+    parts, host = _split(value)
     if value and (parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query):
         raise ValidationError("Must look like https://s3.example.com, without a path.")
 
 
 def provider_address(value: str) -> None:
     """Accept a whole address that secrets may be sent to: https, or http on this machine alone."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValidationError("Is not an address.") from None
+    parts, host = _split(value)
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username is not None:
         raise ValidationError("Must look like https://accounts.example.com/path.")
     if parts.scheme == "http" and not is_loopback(host):
@@ -176,22 +174,14 @@ def provider_origin(value: str) -> None:
 
 def server_address(value: str) -> None:
     """Accept an http or https address of any host, perhaps with a path; empty for none. Never echo it."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValidationError("Is not an address.") from None
+    parts, host = _split(value)
     if value and (parts.scheme not in ("http", "https") or not host or parts.query or "@" in parts.netloc):
         raise ValidationError("Must look like http://media.example.com/folder, without a user name or query.")
 
 
 def webhook_url(value: str) -> None:
     """Accept any http or https address; never echo it, as it is mostly a secret itself."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValidationError("Is not an address.") from None
+    parts, host = _split(value)
     if value and (parts.scheme not in ("http", "https") or not host):
         raise ValidationError("Must look like https://hooks.example.com/services/…")
 
