@@ -70,7 +70,7 @@ def sync(account: ProviderAccount) -> SyncRun:
 
 
 def timeline() -> list[tuple[str, Any]]:
-    return list(CommunicationEvent.objects.order_by("happened_at").values_list("kind", "happened_at"))
+    return list(CommunicationEvent.objects.order_by("happened_at", "kind").values_list("kind", "happened_at"))
 
 
 def test_past_and_planned_meetings_become_events(owner: User, stand_in: Any) -> None:
@@ -91,9 +91,7 @@ def test_only_changes_come_afterwards_and_a_move_and_a_cancellation_are_told(own
     stand_in.calendar().change(cancelled, is_cancelled=True, changed_at=START)
     run = sync(account)
     assert run.seen == 2
-    assert timeline() == [("meeting_moved", START), ("meeting_cancelled", START), ("meeting", NOW + 3 * DAY)] or (
-        timeline() == [("meeting_cancelled", START), ("meeting_moved", START), ("meeting", NOW + 3 * DAY)]
-    )
+    assert timeline() == [("meeting_cancelled", START), ("meeting_moved", START), ("meeting", NOW + 3 * DAY)]
     assert sync(account).seen == 0
 
 

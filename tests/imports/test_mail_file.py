@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 
 from config.jobs.claiming import claim
 from config.jobs.draining import Budget, drain
+from contacts import news
 from contacts.models import CommunicationEvent
 from contacts.recording import Message
 from imports.models import SyncRun
@@ -96,6 +97,16 @@ def test_the_file_goes_as_soon_as_it_has_been_read(owner: User) -> None:
     drain("sync", seconds=None, is_ringing=False)
     run.refresh_from_db()
     assert (run.state, str(run.upload), default_storage.exists(name)) == ("completed", "", False)
+
+
+def test_the_scores_hear_of_the_contacts_that_have_news(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = make_contact(owner, email="ada@example.com")
+    make_contact(owner, "Ben", email="ben@example.com")
+    heard: list[object] = []
+    monkeypatch.setattr(news, "_listeners", [lambda *told: heard.append(told)])
+    sync(owner, letter())
+    sync(owner, letter())
+    assert heard == [(owner.pk, [ada.pk])]
 
 
 def test_the_same_file_again_changes_nothing(owner: User) -> None:
