@@ -27,6 +27,18 @@ CHUNK = "row.job_id = %(job)s and row.position between %(first)s and %(last)s an
 TO_CREATE = f"{CHUNK} and row.decision = 'create'"
 
 
+# The planner expects a handful of rows and would compare each with every organization or tag of the owner: a subquery
+# makes it look them up one by one.
+def organization_id(name: str) -> str:
+    """Return an expression for the id of the owner's organization of this name, or null."""
+    return f"(select id from {Organization._meta.db_table} where owner_id = %(owner)s and name = {name})"
+
+
+TAG_OF_ENTRY = (
+    f"lateral (select id from {Tag._meta.db_table} where owner_id = %(owner)s and name = entry.name limit 1) tag"
+)
+
+
 def _making(table: str, kind: str, names: str) -> str:
     """Return an insert of the names that the owner has not yet; what was made is noted, so that it can be undone."""
     # Names in one order, so that two imports of one owner cannot wait for each other in a circle.
@@ -68,12 +80,11 @@ CONTACTS = f"""
     )
     select row.contact_id, %(owner)s, parsed->>'display_name', coalesce(parsed->>'given_name', ''),
            coalesce(parsed->>'family_name', ''), coalesce(parsed->>'nickname', ''), parsed->>'sort_name',
-           organization.id, coalesce(parsed->>'title', ''), coalesce(parsed->>'department', ''),
-           coalesce(parsed->>'birthday', ''), coalesce(parsed->>'notes', ''), coalesce(parsed->'extra', '{{}}'),
+           {organization_id("parsed->>'organization'")},
+           coalesce(parsed->>'title', ''), coalesce(parsed->>'department', ''), coalesce(parsed->>'birthday', ''),
+           coalesce(parsed->>'notes', ''), coalesce(parsed->'extra', '{{}}'),
            statement_timestamp(), statement_timestamp()
     from {ROWS} row
-    left join {Organization._meta.db_table} organization
-         on organization.owner_id = %(owner)s and organization.name = row.parsed->>'organization'
     where {TO_CREATE}
 """
 
@@ -121,8 +132,7 @@ IDENTITIES = f"""
 TAGGED = f"""
     insert into {TAGGINGS} (contact_id, tag_id)
     select row.contact_id, tag.id
-    from {ROWS} row, jsonb_array_elements_text(row.parsed->'tags') as entry(name)
-    join {Tag._meta.db_table} tag on tag.owner_id = %(owner)s and tag.name = entry.name
+    from {ROWS} row, jsonb_array_elements_text(row.parsed->'tags') as entry(name), {TAG_OF_ENTRY}
     where {TO_CREATE}
 """
 

@@ -15,6 +15,7 @@ from config.jobs.draining import Budget
 from config.jobs.leases import fenced
 from config.jobs.models import Priority
 from config.jobs.settling import Settlement, completed, progressed, settle
+from contacts.chats.matching import match_chats
 from contacts.models import Contact, ContactEmail, ContactPhone, ExternalIdentity
 from imports import creating, cursors, picturing, updating
 from imports.creating import CHUNK, NOW, ROWS, TO_CREATE
@@ -127,6 +128,8 @@ def execute(job: ImportJob, budget: Budget) -> list[Settlement]:
     with fenced(job):
         ImportJob.objects.filter(pk=job.pk).update(cursor={}, processed=job.total)
         cursors.advance(job)
+        if job.provider == ImportJob.Provider.BEEPER and job.account_id:
+            match_chats(job.owner_id, job.account_id)
         let_others_go(job)
         return settle([completed(job)])
 
@@ -179,6 +182,8 @@ def _run_chunk(job: ImportJob, *, first: int, last: int) -> None:
 def _run_statements(job: ImportJob, *, first: int, last: int) -> None:
     parameters = _parameters(job, first=first, last=last)
     with connection.cursor() as cursor:
+        # A chunk is few rows of what may be many, in tables that have grown since anyone counted them: the index it is.
+        cursor.execute("set local enable_seqscan = off")
         queued = 0
         for statement in _needed(cursor, parameters):
             cursor.execute(statement, parameters)

@@ -32,9 +32,9 @@ NEW = f"""
     with wanted as materialized (
         select row.contact_id, row.photo, nextval(pg_get_serial_sequence('{PHOTOS}', 'id')) as photo_job_id
         from {ROWS} row
-        where {DONE} and not exists (
+        where {DONE} and (row.outcome = '{ImportRow.Outcome.CREATED}' or not exists (
             select 1 from {PICTURES} picture where picture.contact_id = row.contact_id and picture.source = %(source)s
-        )
+        ))
     ), queued as (
         insert into {PHOTOS} (id, owner_id, state, priority, source_kind, source_url, source_ref, path_hint)
         select photo_job_id, %(owner)s, '{PhotoJob.State.PENDING}', %(priority)s, {SOURCE}, 'contacts' from wanted

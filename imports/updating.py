@@ -13,10 +13,8 @@ from contacts.models import (
     ContactLink,
     ContactPhone,
     ExternalIdentity,
-    Organization,
-    Tag,
 )
-from imports.creating import CHUNK, ROWS, TAGGINGS
+from imports.creating import CHUNK, ROWS, TAG_OF_ENTRY, TAGGINGS, organization_id
 from imports.models import ImportRow
 from imports.reasons import Reason
 
@@ -83,8 +81,7 @@ ADDITIONS = {
     "tags": f"""
         insert into {TAGGINGS} (contact_id, tag_id)
         select touched.contact_id, tag.id
-        from touched, jsonb_array_elements_text(touched.changes->'tags') as entry(name)
-        join {Tag._meta.db_table} tag on tag.owner_id = %(owner)s and tag.name = entry.name
+        from touched, jsonb_array_elements_text(touched.changes->'tags') as entry(name), {TAG_OF_ENTRY}
         on conflict do nothing returning id, contact_id
     """,
 }
@@ -97,7 +94,8 @@ UPDATE = f"""
         update {Contact._meta.db_table} contact
         set {ASSIGNMENTS},
             extra = coalesce(planned.fields->'extra'->'new', contact.extra),
-            organization_id = case when planned.fields ? 'organization' then organization.id
+            organization_id = case when planned.fields ? 'organization'
+                                   then {organization_id("planned.fields->'organization'->>'new'")}
                                    else contact.organization_id end,
             updated_at = statement_timestamp()
         from (
@@ -105,9 +103,6 @@ UPDATE = f"""
             from {ROWS} row
             where {CHUNK} and row.decision = 'update'
         ) planned
-        left join {Organization._meta.db_table} organization
-             on organization.owner_id = %(owner)s
-            and organization.name = planned.fields->'organization'->>'new'
         where contact.id = planned.contact_id and contact.owner_id + 0 = %(owner)s
           and contact.updated_at = planned.contact_seen_at
           {UNTOUCHED}
