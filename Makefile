@@ -5,6 +5,11 @@
 # Relative, so that a checkout in a folder with spaces works.
 PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
+# A worker that has nothing left takes half of what another still has before it.
+PYTEST := $(PYTHON) -m pytest -n 2 --dist worksteal
+
+# Where it is set, each of the hundred processes that the tests start would compile all our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -19,7 +24,7 @@ serve: setup ## Run the web server and the workers until Ctrl-C
 	@$(MANAGE) serve
 
 test: setup ## Run the tests on a PostgreSQL of their own
-	@$(PYTHON) -m pytest -n 2
+	@$(PYTEST)
 
 # The last thing is pytest, so that its summary is the last line.
 check: setup ## Everything that a change must pass: format, lint, types, layers, migrations, tests
@@ -30,7 +35,7 @@ check: setup ## Everything that a change must pass: format, lint, types, layers,
 	@DEBUG=false $(MANAGE) pg run -- $(MANAGE) makemigrations --check --dry-run
 	@DEBUG=false $(MANAGE) check --deploy --fail-level WARNING
 	@$(PYTHON) -m djlint . --lint --quiet
-	@$(PYTHON) -m pytest -n 2
+	@$(PYTEST)
 
 NAMES ?= imports jobs photos serving
 bench: setup ## Run the measurements, each beside its rival (NAMES="jobs photos" for some)
@@ -39,7 +44,7 @@ bench: setup ## Run the measurements, each beside its rival (NAMES="jobs photos"
 faults: setup ## Run the fault campaigns: killed processes, lost servers
 	@KITH_FAULTS=long $(PYTHON) -m pytest -n 0 -s tests/faults tests/config/test_backup_killed.py
 
-mutants: setup ## Take each guard of downloads and pictures out and see its test fail
+mutants: setup ## Take each guard of downloads, pictures and grants out and see its test fail
 	@$(PYTHON) -m tests.mutants
 
 lock: setup ## Write requirements/*.txt anew from pyproject.toml

@@ -13,15 +13,22 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 
 from contacts.chats.counting import tally
 from media_store.access import accesses
 from tests import database
 from tests.factories import make_user
 from tests.media_store.network import nobody_is_trapped, trap  # noqa: F401 (fixtures)
+from tests.pristine import Pristine
 
 pytest_plugins = ["tests.leaks"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what starts processes and mostly waits: the short tests left can then be shared to the last second."""
+    items.sort(key=lambda item: not (item.get_closest_marker("processes") or item.get_closest_marker("browser")))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,12 +58,15 @@ def django_db_setup(
 ) -> Iterator[None]:
     """Instead of pytest-django's: copies of one migrated template, on a cluster for tests (tests/database.py).
 
+    A test with real transactions leaves it as it was, like any other (tests/pristine.py).
     DATABASE_URL is set as well, so that processes which a test starts work on the same database.
     """
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
     with django_db_blocker.unblock(), database.test_database(worker), pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", database.url())
         patch.setenv("MEDIA_DIR", str(settings.MEDIA_DIR))
+        pristine = Pristine()
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: pristine.restore())
         yield
         accesses.reset()  # at the exit of the process the database is gone
         tally.reset()

@@ -22,11 +22,10 @@ PACKAGES = ("config", "media_store", "contacts", "imports", "health")
 
 
 @contextlib.contextmanager
-def test_database(worker: str) -> Iterator[str]:
-    """Point Django at a fresh, migrated database for this worker until the block ends; gives its name.
+def server() -> Iterator[None]:
+    """Let the tests' server run until the block ends, and Django know where it is.
 
-    With DATABASE_URL that server is used, else a cluster for tests only: every worker is a user of it and the last one
-    stops it. A killed run leaves only databases behind, which the next run with the same names replaces.
+    With DATABASE_URL that server is used, else a cluster for tests only, which the last of its users stops.
     """
     database = settings.DATABASES["default"]
     with contextlib.ExitStack() as stack:
@@ -34,19 +33,30 @@ def test_database(worker: str) -> Iterator[str]:
             layout = Layout.of(settings.BASE_DIR, is_throwaway=True)
             stack.enter_context(users.owning(layout))
             database.update(embedded_database(layout), ENGINE="django.db.backends.postgresql")
+        yield
+
+
+@contextlib.contextmanager
+def test_database(worker: str) -> Iterator[str]:
+    """Point Django at a fresh, migrated database for this worker until the block ends; gives its name.
+
+    A killed run leaves only databases behind, which the next run with the same names replaces.
+    """
+    database = settings.DATABASES["default"]
+    with server():
         prefix = f"test_{database['NAME']}"
         name = f"{prefix}_{worker}_{os.getppid() if worker != 'main' else os.getpid()}"
-        with _maintenance(database) as server:
-            _drop_leftovers(server, prefix)
-            _make_template(server, f"{prefix}_template")
-            server.execute(f'create database "{name}" template "{prefix}_template"')
+        with _maintenance(database) as maintained:
+            _drop_leftovers(maintained, prefix)
+            _make_template(maintained, f"{prefix}_template")
+            maintained.execute(f'create database "{name}" template "{prefix}_template"')
         _use(name)
         try:
             yield name
         finally:
             connections.close_all()
-            with _maintenance(database) as server:
-                server.execute(f'drop database if exists "{name}" with (force)')
+            with _maintenance(database) as maintained:
+                maintained.execute(f'drop database if exists "{name}" with (force)')
 
 
 def url() -> str:
@@ -69,15 +79,10 @@ def _maintenance(database: dict[str, Any]) -> Iterator[psycopg.Connection[Any]]:
 
     Databases are made one at a time: CREATE DATABASE copies the template only while nobody else touches it.
     """
-    with psycopg.connect(
-        dbname="postgres",
-        user=database["USER"],
-        password=database["PASSWORD"],
-        host=database["HOST"],
-        port=database["PORT"],
-        autocommit=True,
-        **database.get("OPTIONS", {}),
-    ) as server:
+    names = {"user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    # The folder of a socket is among the options, and wins over the empty HOST.
+    place = {name: database[key] for name, key in names.items()} | database.get("OPTIONS", {})
+    with psycopg.connect(dbname="postgres", autocommit=True, **place) as server:
         server.execute("select pg_advisory_lock(hashtext('kith test databases'))")
         yield server
 
@@ -91,12 +96,15 @@ def _drop_leftovers(server: psycopg.Connection[Any], prefix: str) -> None:
 
 
 def _make_template(server: psycopg.Connection[Any], name: str) -> None:
-    """Make the migrated template anew unless the one there was made by the same code."""
+    """Make the migrated template anew unless the one there was made by the same code.
+
+    KITH_TEMPLATE=kept takes any, for code that is known to have the same tables (tests/mutants).
+    """
     made_by = server.execute(
         "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", [name]
     ).fetchone()
     code = _digest_of_code()
-    if made_by == (code,):
+    if made_by == (code,) or (made_by and os.environ.get("KITH_TEMPLATE") == "kept"):
         return
     server.execute(f'drop database if exists "{name}" with (force)')
     server.execute(f'create database "{name}" template template0')

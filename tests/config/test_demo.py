@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import json
 import os
 import socket
 import tempfile
@@ -20,7 +21,6 @@ from contacts.pictures import image_url, with_pictures
 from health.models import DealHealth, RelationshipHealth
 from imports.models import ImportJob, ProviderAccount
 from media_store.models import PhotoJob
-from tests.health.factories import seed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,19 +34,14 @@ def alone() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def seeded() -> None:
-    seed()
-
-
-@pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, settings: LazySettings) -> None:
     """Keep the password apart from that of a real demo."""
     settings.MEDIA_DIR = tmp_path / "media"
 
 
-def run_demo() -> str:
+def run_demo(*options: str) -> str:
     out = io.StringIO()
-    call_command("demo", stdout=out)
+    call_command("demo", *options, stdout=out)
     return out.getvalue()
 
 
@@ -83,6 +78,14 @@ def test_it_says_how_to_sign_in_and_the_password_works(client: Any) -> None:
     password = output.split("user admin, password ")[1].split()[0]
     assert client.login(username="admin", password=password)
     assert f"password {password}" in run_demo()
+    answer = json.loads(run_demo("--json"))
+    assert answer == {
+        "contacts": Contact.objects.count(),
+        "photos": PhotoJob.objects.exclude(file="").count(),
+        "failed": 0,
+        "user": "admin",
+        "password": password,
+    }
 
 
 def test_both_files_give_pictures_and_people_in_both_are_one_contact() -> None:

@@ -9,10 +9,16 @@ import sys
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from django.core.files.storage import storages
 from django.db import connection
+
+from config.audit import Verb, record
+from contacts.models import Contact, DealStage
+from tests.config.backups import this_hub
+from tests.factories import make_contact, make_picture, make_user
+from tests.pristine import Pristine
 
 
 def test_a_connection_to_another_machine_fails_the_test() -> None:
@@ -45,6 +51,20 @@ def test_the_databases_cache_has_its_table() -> None:
 @pytest.mark.django_db
 def test_each_worker_has_a_database_of_its_own() -> None:
     assert os.environ.get("PYTEST_XDIST_WORKER", "main") in connection.settings_dict["NAME"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_real_transactions_leave_what_the_migrations_wrote_and_nothing_else() -> None:
+    pristine, before = Pristine(), this_hub().rows()
+    owner = make_user()
+    make_picture(make_contact(owner, email="ada@example.com"))
+    record(Verb.MERGED, Contact, owner_id=owner.pk)
+    DealStage.objects.update(position=7)
+    Group.objects.all().delete()
+    cache.set("answer", 42)
+    pristine.restore()
+    assert this_hub().rows() == before
+    assert cache.get("answer") is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,14 +18,14 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from config.jobs.failures import PermissionFailure, TemporaryFailure
 from imports.accounts import grants, holding, oauth, rotating
 from imports.models import ImportJob, ProviderAccount
-from tests.imports.accounts import MICROSOFT_SCOPES, make_account, make_old
+from tests.imports.accounts import make_account, make_old, sign_in_again
 from tests.imports.test_account_keys import key
 from tests.providers import faults
 from tests.providers.exchange import Answer, Request
@@ -76,7 +76,8 @@ class Schedule:
     def play(self) -> None:
         self.microsoft.fault("token", *(self._fault() for _ in range(self.dice.randint(0, 3))))
         events = [self._ask] * self.dice.randint(1, 4)
-        events += self.dice.sample([self._revoke, self._reconnect, self._rotate_keys, self._die_holding], k=1)
+        besides = [self._revoke, self._reconnect, self._give_anew, self._rotate_keys, self._die_holding]
+        events.append(self.dice.choice(besides))
         threads = [threading.Thread(target=self._run, args=(event, self.dice.uniform(0, 0.03))) for event in events]
         for thread in threads:
             thread.start()
@@ -134,14 +135,12 @@ class Schedule:
         self.microsoft.revoke()
 
     def _reconnect(self) -> None:
-        """A person signs in again: what imports.accounts.signing_in writes."""
-        answer = self.microsoft.granted(*MICROSOFT_SCOPES)
-        tokens = oauth.Tokens(answer["access_token"], answer["refresh_token"], 3599, MICROSOFT_SCOPES)
-        columns = grants.columns(self.account, tokens, kept={}, now=timezone.now())
-        with transaction.atomic():
-            ProviderAccount.objects.filter(pk=self.account.pk).update(**columns)
-            holding.release(self.account.pk)
-        self.delivered.add(tokens.refresh_token)
+        self.delivered.add(sign_in_again(self.account, self.microsoft).refresh_token)
+
+    def _give_anew(self) -> None:
+        """A person takes the permission back at the provider and gives it again, while answers are on their way."""
+        self._revoke()
+        self._reconnect()
 
     def _rotate_keys(self) -> None:
         rotating.rotate()

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.health.factories import seed
-
 
 @pytest.fixture(autouse=True)
-def seeded(db: None) -> None:
-    """Stages, profiles and rules."""
-    seed()
+def database(db: None) -> None:
+    """Let every test here work on the database."""

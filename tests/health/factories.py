@@ -1,15 +1,13 @@
-"""Timelines in bulk: rows by COPY, and the stages and profiles that a flushed database lacks."""
+"""Timelines in bulk: rows by COPY."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 
@@ -23,12 +21,6 @@ from tests.health.reference import Event
 NOW = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
 
 _numbers = count(1)
-
-
-def seed() -> None:
-    """Bring stages, profiles and rules back that a test with real transactions has flushed."""
-    importlib.import_module("contacts.migrations.0003_facts").seed_stages(apps, None)
-    importlib.import_module("health.migrations.0002_seed").seed(apps, None)
 
 
 def ago(days: float = 0, **parts: float) -> datetime:

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
+from imports.accounts import grants, holding, oauth
 from imports.models import ProviderAccount
 from tests.providers.google import CONTACTS, USERINFO_EMAIL, GoogleStandIn
 from tests.providers.oauth import OAuthStandIn
@@ -51,3 +53,14 @@ def make_account(
 def make_old(account: ProviderAccount) -> None:
     """Let the account's access token be old by our clock."""
     ProviderAccount.objects.filter(pk=account.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
+
+
+def sign_in_again(account: ProviderAccount, stand_in: OAuthStandIn) -> oauth.Tokens:
+    """Write what imports.accounts.signing_in does when a person signs in to a known account; return the new tokens."""
+    answer = stand_in.granted(*account.scopes, account=account.address)
+    tokens = oauth.Tokens(answer["access_token"], answer["refresh_token"], 3599, tuple(account.scopes))
+    columns = grants.columns(account, tokens, kept={}, now=timezone.now())
+    with transaction.atomic():
+        ProviderAccount.objects.filter(pk=account.pk).update(**columns)
+        holding.release(account.pk)
+    return tokens

@@ -1,18 +1,25 @@
-"""Twenty callers in two processes with one old token make one token request."""
+"""Twenty callers in two processes with one old token make one token request, and a late answer to it spoils nothing."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
 
+from imports.accounts import grants
 from imports.models import ProviderAccount
-from tests.imports.accounts import make_account, make_old
+from tests.imports.accounts import make_account, make_old, sign_in_again
+from tests.providers import faults
+from tests.providers.exchange import Answer, Request
 from tests.providers.microsoft import MicrosoftStandIn
+from tests.providers.serving import StandIn
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
@@ -52,6 +59,38 @@ def test_twenty_callers_in_two_processes_make_one_request(owner: User, microsoft
     account.refresh_from_db()
     assert set(tokens) == {account.tokens["access_token"]}
     assert microsoft.count("token") == 1
+
+
+@pytest.mark.parametrize("late", [faults.usual(), faults.invalid_grant()], ids=["tokens", "refusal"])
+def test_a_late_answer_does_not_replace_what_a_person_has_signed_in_for(
+    owner: User, microsoft: MicrosoftStandIn, late: faults.Fault
+) -> None:
+    """The person took the permission back and gave a new one while the answer was on its way."""
+    account = make_account(owner, microsoft)
+    make_old(account)
+
+    def meanwhile(stand_in: StandIn, request: Request, usual: Callable[[], Answer]) -> Answer:
+        answer = late.spoil(stand_in, request, usual)
+        microsoft.revoke()
+        sign_in_again(account, microsoft)
+        connection.close()
+        return answer
+
+    microsoft.fault("token", faults.Fault(meanwhile))
+    token = grants.access_token(account.pk, now=timezone.now())
+    assert microsoft.grants.holder(token)
+    account.refresh_from_db()
+    assert (account.state, account.tokens["access_token"]) == ("connected", token)
+    assert microsoft.grants.refreshed(account.tokens["refresh_token"])
+
+
+def test_nobody_renews_with_what_was_read_before_somebody_else_has_renewed(
+    owner: User, microsoft: MicrosoftStandIn
+) -> None:
+    account = make_account(owner, microsoft)
+    before = grants.Grant(account, account.tokens)
+    sign_in_again(account, microsoft)
+    assert grants._take_lease(before) is None
 
 
 def _released(process: subprocess.Popen[str]) -> list[str]:

@@ -56,14 +56,14 @@ def test_places_that_are_taken_are_taken_for_every_worker_until_they_expire(owne
 def test_no_minute_has_more_than_sixty_beginnings(owner: User) -> None:
     job = make_jobs(owner, 1)[0]
     begun: list[datetime] = []
-    for tenth in range(2_400):
-        now = NOW + timedelta(seconds=tenth / 10)
+    for asked in range(300):
+        now = NOW + asked * timedelta(seconds=0.6)
         PhotoHost.objects.update(busy=[])
         if admit([job], now=now).admitted:
             begun.append(now)
     for start in begun:
-        assert len([each for each in begun if start <= each < start + timedelta(minutes=1)]) <= 60
-    assert len(begun) > 180, "it must not be much slower either"
+        assert len([each for each in begun if start <= each <= start + timedelta(minutes=1)]) <= 60
+    assert len(begun) > 150, "it must not be much slower either"
 
 
 def test_a_person_does_not_wait_behind_a_backfill(owner: User) -> None:

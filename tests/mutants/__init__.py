@@ -1,1 +1,1 @@
-"""Proof that the tests of downloads and pictures can fail: each guard is taken out, and the named test must notice."""
+"""Proof that the tests of downloads, pictures and grants can fail: each guard is taken out and its test must notice."""

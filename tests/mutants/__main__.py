@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
+from tests import database
 from tests.mutants.pages import PAGE_GUARDS
 from tests.mutants.table import MUTANTS, Mutant
 
@@ -33,6 +35,7 @@ def survivors(mutants: Sequence[Mutant]) -> list[str]:
     """Return what is wrong with each mutation that no test noticed, or whose text or test is no longer there."""
     copies: SimpleQueue[Path] = SimpleQueue()
     with ExitStack() as stack:
+        stack.enter_context(database.server())
         for _ in range(PARALLEL):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "tree"
             shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
@@ -40,6 +43,7 @@ def survivors(mutants: Sequence[Mutant]) -> list[str]:
         untouched = run_tests(copies, sorted({mutant.test for mutant in mutants}))
         if untouched:
             return [f"The tests fail without any mutation:\n{untouched}"]
+        os.environ["KITH_TEMPLATE"] = "kept"  # no mutation changes a table
         with ThreadPoolExecutor(PARALLEL) as threads:
             return [fault for fault in threads.map(lambda mutant: judge(mutant, copies), mutants) if fault]
 
@@ -77,10 +81,12 @@ def judge(mutant: Mutant, copies: SimpleQueue[Path]) -> str:
 
 def pytest(folder: Path, tests: Sequence[str], *, seconds: float) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
+    place = {**os.environ, "DATABASE_URL": database.url()}
+    return subprocess.run(command, cwd=folder, env=place, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     words = sys.argv[1:]
     chosen = [mutant for mutant in [*MUTANTS, *PAGE_GUARDS] if not words or any(word in str(mutant) for word in words)]
     started_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""What is taken out, row by row of the list of tests for downloads and pictures (1-64), and the test that must fail."""
+"""What is taken out, by the rows (1-64) of the list of tests for downloads and pictures or by topic, and its test."""
 
 from __future__ import annotations
 
@@ -69,6 +69,10 @@ def decoding(rows: str, old: str, new: str, test: str) -> Mutant:
 
 def child(rows: str, old: str, new: str, test: str) -> Mutant:
     return Mutant(rows, "media_store/sandbox_child.py", old, new, SANDBOX + test)
+
+
+def grants(old: str, new: str, test: str, *, file: str = "grants") -> Mutant:
+    return Mutant("grants", f"imports/accounts/{file}.py", old, new, "tests/imports/test_account_at_once.py::" + test)
 
 
 def media(old: str, new: str, test: str) -> Mutant:
@@ -296,6 +300,17 @@ CHAT_GUARDS = [
              "test_a_second_sync_queues_no_picture_again"),
 ]  # fmt: skip
 
+GRANT_GUARDS = [
+    grants("return lease if rows.update(refresh_lease=lease, refresh_lease_until=Now() + LEASE) else None",
+           "return lease", "test_twenty_callers_in_two_processes_make_one_request"),
+    grants("is_free, pk=grant.account.pk, grant_version=grant.version,", "is_free, pk=grant.account.pk,",
+           "test_nobody_renews_with_what_was_read_before_somebody_else_has_renewed"),
+    grants("filter(pk=grant.account.pk, grant_version=grant.version)\n", "filter(pk=grant.account.pk)\n",
+           "test_a_late_answer_does_not_replace_what_a_person_has_signed_in_for"),
+    grants("if version is not None:", "if False:",
+           "test_a_late_answer_does_not_replace_what_a_person_has_signed_in_for", file="holding"),
+]  # fmt: skip
+
 MUTANTS = [
     *ADDRESS_GUARDS,
     *NAME_GUARDS,
@@ -305,4 +320,5 @@ MUTANTS = [
     *SANDBOX_GUARDS,
     *JOB_GUARDS,
     *CHAT_GUARDS,
+    *GRANT_GUARDS,
 ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
@@ -25,8 +26,10 @@ class Command(BaseCommand):
             "--silence", type=float, default=180.0, metavar="SECONDS", help="after which to start again"
         )
         parser.add_argument("--grace", type=float, default=60.0, metavar="SECONDS", help="to finish in before a kill")
+        parser.add_argument("--json", action="store_true", help="print a JSON object for each thing that happens")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._is_json: bool = options["json"]
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -40,5 +43,5 @@ class Command(BaseCommand):
         self._say("Workers stopped.")
 
     def _say(self, line: str) -> None:
-        self.stdout.write(f"qguard: {line}")
+        self.stdout.write(json.dumps({"message": line}) if self._is_json else f"qguard: {line}")
         self.stdout.flush()
