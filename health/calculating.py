@@ -74,14 +74,19 @@ def parameters(
 def remove_unscored(*, owner_id: int, now: datetime) -> None:
     """Drop the rows of closed deals and archived contacts; their history stays, their alerts are cleared."""
     known = {"owner": owner_id, "now": now}
-    gone_deals = [row[0] for row in _rows(STALE_DEALS, known)]
+    remove_closed_deals(owner_id=owner_id, now=now)
     gone_contacts = [row[0] for row in _rows(STALE_CONTACTS, known)]
-    if gone_deals:
-        _execute(CLEAR_ALERTS.format(subject="deal_id"), {"now": now, "gone": gone_deals})
     if gone_contacts:
         _execute(CLEAR_ALERTS.format(subject="contact_id"), {"now": now, "gone": gone_contacts})
         _execute(CLOSE_SIGNALS, {"now": now, "gone": gone_contacts})
     _execute(EMPTY_ORGANIZATIONS, known)
+
+
+def remove_closed_deals(*, owner_id: int, now: datetime) -> None:
+    """Drop the rows of deals that are closed or inactive and clear their alerts."""
+    gone = [row[0] for row in _rows(STALE_DEALS, {"owner": owner_id, "now": now})]
+    if gone:
+        _execute(CLEAR_ALERTS.format(subject="deal_id"), {"now": now, "gone": gone})
 
 
 def due_ranges(kind: str, known: Parameters) -> list[tuple[Any, Any]]:
@@ -113,7 +118,7 @@ def score_contacts(known: Parameters, *, first: Any, last: Any, owner_gap: Any) 
     _write_history("contact_id", known)
     _execute(writing.RESOLVE_SIGNALS, known)
     _execute(writing.OPEN_SIGNALS, known)
-    return _execute(writing.upsert(RELATIONSHIP_TABLE, writing.RELATIONSHIP), known)
+    return _execute(writing.upsert(RELATIONSHIP_TABLE, relationships.COLUMNS[known["profile"]]), known)
 
 
 def score_deals(known: Parameters, *, first: Any, last: Any) -> int:

@@ -73,7 +73,10 @@ def request_run(
 
 
 def follow_facts(owner_id: int, contact_ids: Collection[UUID]) -> None:
-    """Ask for a refresh of contacts with new facts, unless one that will see them is waiting; for contacts.news."""
+    """Ask for a refresh of contacts with new facts, unless one that will see them is waiting; for contacts.news.
+
+    Without contacts, of all that is due: deals changed.
+    """
     only = sorted(contact_ids) if len(contact_ids) <= ONLY_AT_MOST else []
     waiting = HealthRun.objects.filter(state=HealthRun.State.QUEUED, owner_id=owner_id, as_of=None)
     if not waiting.filter(Q(only=[]) | Q(only=only)).exists():
@@ -156,6 +159,7 @@ def _refresh_few(job: HealthRun, profile: HealthProfile, *, owner_id: int, budge
     known = _parameters(job, profile, owner_id)
     with fenced(job):
         reminders.close_answered(owner_id=owner_id, now=_moment(job))
+        calculating.remove_closed_deals(owner_id=owner_id, now=_moment(job))
         deals = Deal.objects.filter(owner_id=owner_id, contacts__in=job.only).order_by("pk").distinct()
         deal_ids = list(deals.values_list("pk", flat=True))
         scored_deals = sum(calculating.score_deals(known("deal"), first=pk, last=pk) for pk in deal_ids)

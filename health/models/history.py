@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from contacts.models import Contact, Deal, Organization
-from contacts.models.owned import OwnedModel
+from health.models.computed import ComputedModel
 
 HAS_ONE_SUBJECT = (
     Q(contact__isnull=False, organization__isnull=True, deal__isnull=True)
@@ -13,7 +13,7 @@ HAS_ONE_SUBJECT = (
 )
 
 
-class HealthSnapshot(OwnedModel):
+class HealthSnapshot(ComputedModel):
     """The score at the end of a day (UTC) on which it, or the band, changed; kept 400 days."""
 
     contact = models.ForeignKey(Contact, models.CASCADE, null=True, related_name="health_snapshots", db_index=False)
@@ -30,9 +30,15 @@ class HealthSnapshot(OwnedModel):
         ordering = ["day"]
         constraints = [
             models.CheckConstraint(condition=HAS_ONE_SUBJECT, name="healthsnapshot_one_subject"),
-            models.UniqueConstraint(fields=["contact", "day"], name="healthsnapshot_contact"),
-            models.UniqueConstraint(fields=["organization", "day"], name="healthsnapshot_organization"),
-            models.UniqueConstraint(fields=["deal", "day"], name="healthsnapshot_deal"),
+            # Partial, so that a row enters the index of its own kind of subject only.
+            *[
+                models.UniqueConstraint(
+                    fields=[subject, "day"],
+                    condition=Q((f"{subject}__isnull", False)),
+                    name=f"healthsnapshot_{subject}",
+                )
+                for subject in ("contact", "organization", "deal")
+            ],
         ]
         indexes = [models.Index(fields=["day"], name="healthsnapshot_day")]
 
@@ -40,7 +46,7 @@ class HealthSnapshot(OwnedModel):
         return f"{self.day}: {self.status} {'' if self.score is None else self.score}".strip()
 
 
-class BandChange(OwnedModel):
+class BandChange(ComputedModel):
     """A score went from one band to another: the journal."""
 
     contact = models.ForeignKey(Contact, models.CASCADE, null=True, related_name="band_changes", db_index=False)

@@ -5,10 +5,10 @@ from django.db import models
 from django.db.models import Q
 
 from contacts.models import Contact, Deal, Organization
-from contacts.models.owned import OwnedModel
+from health.models.computed import ComputedModel
 
 
-class Score(OwnedModel):
+class Score(ComputedModel):
     """What a calculation found: the score, what it is made of, and what it was calculated from.
 
     `factors` is {name: {value, points, weight}}; a factor that lost its facts keeps its last value for a while and
@@ -80,7 +80,7 @@ class RelationshipHealth(Score):
     deals_seen = models.CharField(max_length=32, default="", help_text="A digest of the contact's open deals.")
 
     class Meta:
-        verbose_name_plural = "relationship health"
+        verbose_name = "relationship"
         constraints = [
             models.CheckConstraint(
                 condition=Q(contact__isnull=False, organization__isnull=True)
@@ -88,7 +88,17 @@ class RelationshipHealth(Score):
                 name="relationshiphealth_one_subject",
             ),
         ]
-        indexes = [models.Index(fields=["owner", "status", "score"], name="relationshiphealth_list")]
+        indexes = [
+            models.Index(fields=["owner", "status", "score"], name="relationshiphealth_list"),
+            models.Index(fields=["owner", "score", "id"], name="relationshiphealth_by_score"),
+        ]
+
+    @property
+    def coverage(self) -> str:
+        if self.contact_id:
+            return super().coverage
+        people = "person" if self.possible_factors == 1 else "people"
+        return f"{self.known_factors} of {self.possible_factors} {people} with a score"
 
     def __str__(self) -> str:
         return f"{self.contact or self.organization}: {self.status} {'' if self.score is None else self.score}".strip()
@@ -110,7 +120,7 @@ class DealHealth(Score):
     )
 
     class Meta:
-        verbose_name_plural = "deal health"
+        verbose_name = "deal score"
         indexes = [models.Index(fields=["owner", "status", "score"], name="dealhealth_list")]
 
     def __str__(self) -> str:

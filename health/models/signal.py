@@ -4,10 +4,10 @@ from django.db import models
 from django.db.models import Q
 
 from contacts.models import Contact
-from contacts.models.owned import OwnedModel
+from health.models.computed import ComputedModel
 
 
-class Signal(OwnedModel):
+class Signal(ComputedModel):
     """A sign that a contact is drifting away: one open row per contact and type, resolved when it no longer holds."""
 
     class Type(models.TextChoices):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from health.scoring.factors import ago, counted
+
 SCORE = """greatest(0, least(100, 10 * all_contacts_30 + 20 * all_meetings_30)
     - case when all_days_since > 14 then 2 * (all_days_since - 14) else 0 end)::integer"""
 
@@ -23,8 +25,8 @@ FACTS = """jsonb_strip_nulls(jsonb_build_object(
     'contact_events', all_contacts_30, 'meetings', all_meetings_30, 'days_since_contact', all_days_since,
     'communication_frequency_score', least(100, 25 * all_contacts_30), 'has_ghost_risk', score < 30))"""
 
-SENTENCE = """concat(
+SENTENCE = f"""concat(
     case status when 'healthy' then 'Healthy' when 'at_risk' then 'At risk' when 'critical' then 'Critical'
-        else 'Ghost' end, ' at ', score, ': ', all_contacts_30, ' contacts and ', all_meetings_30,
-    ' meetings in 30 days; ',
-    coalesce('last contact ' || all_days_since || ' days ago', 'no contact on record'), '.')"""
+        else 'Ghost' end, ' at ', score, ': ', {counted("all_contacts_30", "message or call", "messages or calls")},
+    ' and ', {counted("all_meetings_30", "meeting", "meetings")}, ' in 30 days; ',
+    coalesce('last contact ' || {ago("all_days_since")}, 'no contact on record'), '.')"""

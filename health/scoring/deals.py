@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from health.scoring.factors import as_json, clamp, score, steps, values, weight_sum
-from health.scoring.facts import ANSWERS, EVENTS, MESSAGES, RATINGS
+from health.scoring.factors import ago, as_json, clamp, counted, score, steps, values, weight_sum
+from health.scoring.facts import LATEST, RATINGS, answers, days_since
 from health.scoring.signals import SENTIMENT, TREND
 
 FACTORS = ("stage_velocity", "sentiment", "engagement", "activity", "response_time")
@@ -25,12 +25,17 @@ COUNTS = f"""
     select deal_id,
         count(*) filter (where is_message and is_recent) as events_30,
         count(*) filter (where is_met and is_recent) as meetings_30,
-        min(day) filter (where is_met) as meeting_days,
-        min(day) filter (where is_message or is_met) as silent_days,
         count(answer_seconds) filter (where is_recent) as answers_30,
         sum(answer_seconds) filter (where is_recent) as answer_sum_30,
         {RATINGS} as ratings
     from shared group by deal_id
+"""
+
+# When there was a meeting or any contact last, with any contact of the deal.
+LATEST_OF_DEAL = f"""
+    select max(meeting_at) as meeting_at, max(greatest(meeting_at, contact_at)) as touched_at
+    from contacts_deal_contacts link cross join lateral ({LATEST.format(contact="link.contact_id")}) latest
+    where link.deal_id = due.id
 """
 
 # Shown beside the velocity: what won deals of the same owner took.
@@ -48,17 +53,18 @@ USUAL_DAYS = """
 
 DEAL_FACTS = f"""
     create temporary table health_facts on commit drop as
-    with event as ({EVENTS.format(contacts=CONTACTS, more="source, external_id,", bounds="")}),
-        message as ({MESSAGES}), answer as ({ANSWERS}), shared as ({UNIQUE}), counts as ({COUNTS})
+    {answers(contacts=CONTACTS, more=", source, external_id")}, shared as ({UNIQUE}), counts as ({COUNTS})
     select due.id as subject_id, facts_seen, next_event_at, has_contact, days_in_stage,
         expected_close - (%(now)s at time zone 'UTC')::date as close_days,
         stage.position = (select max(position) from contacts_dealstage where outcome = 'open') as is_last_stage,
-        coalesce(events_30, 0) as events_30, coalesce(meetings_30, 0) as meetings_30, meeting_days, silent_days,
+        coalesce(events_30, 0) as events_30, coalesce(meetings_30, 0) as meetings_30,
+        {days_since("latest.meeting_at")} as meeting_days, {days_since("touched_at")} as silent_days,
         coalesce(answers_30, 0) as answers_30, answer_sum_30, ratings, usual.usual_days,
         limits.optimal, limits.warning, limits.critical
     from health_due due
     join contacts_dealstage stage on stage.id = due.stage_id
     left join counts on counts.deal_id = due.id
+    cross join lateral ({LATEST_OF_DEAL}) latest
     left join ({USUAL_DAYS}) usual on usual.stage_id = due.stage_id
     left join lateral (
         select * from health_stagelimits row
@@ -153,10 +159,12 @@ RISK_LEVEL = """case when cardinality(risk_factors) >= 4 or score < 25 then 'cri
     when cardinality(risk_factors) >= 3 or score < 40 then 'high'
     when cardinality(risk_factors) >= 2 or score < 60 then 'medium' else 'low' end"""
 
-SENTENCE = """concat(initcap(status), ' at ', score, ': ', concat_ws('; ',
-    days_in_stage || ' days in this stage' || coalesce(', won deals took ' || round(usual_days, 1), ''),
-    case when has_contact then events_30 || ' messages or calls and ' || meetings_30 || ' meetings in 30 days' end,
-    'last activity ' || silent_days || ' days ago'
+SENTENCE = f"""concat(initcap(status), ' at ', score, ': ', concat_ws('; ',
+    {counted("days_in_stage", "day", "days")} || ' in this stage'
+        || coalesce(', won deals took ' || round(usual_days, 1), ''),
+    case when has_contact then {counted("events_30", "message or call", "messages or calls")} || ' and '
+        || {counted("meetings_30", "meeting", "meetings")} || ' in 30 days' end,
+    'last activity ' || {ago("silent_days")}
 ), '.')"""
 
 FACTS = """jsonb_strip_nulls(jsonb_build_object(

@@ -27,7 +27,7 @@ LINKS = """
 # with an early time.
 CONTACTS = f"""
     from contacts_contact contact
-    left join health_relationshiphealth health on health.contact_id = contact.id
+    left join health_relationshiphealth health on health.contact_id = contact.id {{bounds}}
     left join health_keepintouch wish on wish.contact_id = contact.id
     left join health_links deals on deals.contact_id = contact.id
     where contact.owner_id = %(owner)s and contact.archived_at is null and {STALE}
@@ -64,13 +64,16 @@ RANGES = f"""
     group by number order by number
 """
 
-CONTACT_RANGES = RANGES.replace("%s", f"select contact.id {CONTACTS}")
+CONTACT_RANGES = RANGES.replace("%s", f"select contact.id {CONTACTS.format(bounds='')}")
 DEAL_RANGES = RANGES.replace("%s", f"select deal.id {DEALS}")
+
+# Said of the scores too, or the planner reads all of them for each range.
+BOUNDS = "and health.contact_id between %(first)s and %(last)s"
 
 DUE_CONTACTS = f"""
     create temporary table health_due on commit drop as
     select contact.id, contact.facts_at, coalesce(deals.digest, '') as deals_seen, wish.wished_gap_days
-    {CONTACTS} and contact.id between %(first)s and %(last)s
+    {CONTACTS.format(bounds=BOUNDS)} and contact.id between %(first)s and %(last)s
 """
 
 DUE_DEALS = f"""

@@ -68,3 +68,13 @@ def steps(value: str, *limits: tuple[object, object], otherwise: object, operato
 
 def clamp(value: str) -> str:
     return f"least(100, greatest(0, {value}))"
+
+
+def counted(number: str, one: str, many: str) -> str:
+    """Return SQL for "1 day" or "3 days", null without a number; for the sentences that people read."""
+    return f"({number} || case {number} when 1 then ' {one}' else ' {many}' end)"
+
+
+def ago(days: str) -> str:
+    """Return SQL for how long ago something was, from whole days."""
+    return f"case {days} when 0 then 'less than a day ago' else {counted(days, 'day', 'days')} || ' ago' end"

@@ -42,7 +42,12 @@ SUM = " + ".join(
     for name in TYPES
 )
 
-AS_JSON = f"jsonb_strip_nulls(jsonb_build_object({', '.join(f''' '{name}', {name} ''' for name in TYPES)}))"
+# The signs that hold for a row of `health_scored`, which has a column for each.
+HOLDING = f"""
+    select type, severity
+    from (values {", ".join(f"('{name}', {name})" for name in TYPES)}) as sign (type, severity)
+    where severity is not null
+"""
 
 ACTION = """case when ghost_probability >= 75 then 'urgent' when ghost_probability >= 50 then 'intervene_now'
     when ghost_probability >= 30 then 'intervene_soon' else 'monitor' end"""

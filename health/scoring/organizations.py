@@ -29,8 +29,9 @@ ORGANIZATIONS = """
             when 'ghost' then 'critical' else '' end as risk_level,
         rated.facts,
         case when rated.score is null then 'Not started: no contact of this organization has a score.'
-            else concat('The mean of ', scored, ' of ', members, ' contacts, weighted by who was in touch: ',
-                rated.score, '.') end as sentence,
+            else concat('The mean of the scores of ', scored, ' of ', members,
+                case members when 1 then ' contact' else ' contacts' end, ', weighted by who was in touch.')
+            end as sentence,
         null::timestamptz as next_event_at,
         old.score as old_score, old.status as old_status, old.previous_status as old_previous_status,
         old.status_since as old_status_since

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from health.scoring.factors import clamp, steps
+from health.scoring.factors import ago, clamp, counted, steps
 
 FACTORS = ("communication_frequency", "response_behaviour", "engagement", "sentiment", "meeting_pattern")
 
@@ -97,17 +97,17 @@ RISK_LEVEL = """case when not is_started then ''
 
 BASE = "case when score < 30 then 40 when score < 50 then 20 else 0 end"
 
-SENTENCE = """case when status = 'unstarted' then 'Not started: no contact with a person is on record.' else concat(
+SENTENCE = f"""case when status = 'unstarted' then 'Not started: no contact with a person is on record.' else concat(
     case status when 'healthy' then 'Healthy' when 'at_risk' then 'At risk' when 'critical' then 'Critical'
         else 'Ghost' end, ' at ', score, ' by ', known, ' of 5 signals: ',
     concat_ws('; ',
-        contacts_30 || case when contacts_30 = 1 then ' message or call' else ' messages or calls' end || ' in 30 days'
+        {counted("contacts_30", "message or call", "messages or calls")} || ' in 30 days'
             || case when contacts_base >= 3 then ', usually ' || greatest(1, contacts_base / 2) else '' end,
-        'last contact ' || days_since || ' days ago',
+        'last contact ' || {ago("days_since")},
         answered || ' of ' || nullif(answered + unanswered, 0) || ' of our messages answered',
         'answers take ' || round(answer_sum_30 / nullif(answers_30, 0) / 3600, 1) || ' hours',
-        'last meeting ' || meeting_days || ' days ago',
-        'our oldest message without answer is ' || nullif(waiting_days, 0) || ' days old',
+        'last meeting ' || {ago("meeting_days")},
+        'our oldest message without answer is ' || {counted("nullif(waiting_days, 0)", "day", "days")} || ' old',
         'mood ' || v_sentiment || ' of 100'
     ), '.') end"""
 

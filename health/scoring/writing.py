@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from health.scoring import ghosts
+
 IS_CHANGED = "old_status is null or old_status <> status or old_score is distinct from score"
 
 SNAPSHOTS = f"""
     insert into health_healthsnapshot (owner_id, {{subject}}, day, score, status, profile)
     select %(owner)s, subject_id, (%(now)s at time zone 'UTC')::date, score, status, %(profile)s
     from health_scored where {IS_CHANGED}
-    on conflict ({{subject}}, day) do update
+    on conflict ({{subject}}, day) where {{subject}} is not null do update
     set score = excluded.score, status = excluded.status, profile = excluded.profile
 """
 
@@ -41,20 +43,6 @@ COMMON = {
 
 # Written with a new row only: the first band is no news, later ones are told by the digest.
 KEPT = ("told_status",)
-
-RELATIONSHIP = {
-    "contact_id": "subject_id",
-    **COMMON,
-    "ghost_probability": "ghost_probability",
-    "is_ghost_risk": "is_ghost_risk",
-    "action": "action",
-    "days_left": "days_left",
-    "message_context": "message_context",
-    "touches": "touches",
-    "days_since_contact": "days_since_contact",
-    "facts_seen_at": "facts_at",
-    "deals_seen": "deals_seen",
-}
 
 ORGANIZATION = {
     "organization_id": "subject_id",
@@ -92,16 +80,18 @@ def upsert(table: str, columns: dict[str, str]) -> str:
     """
 
 
-RESOLVE_SIGNALS = """
+RESOLVE_SIGNALS = f"""
     update health_signal signal set resolved_at = %(now)s
     from health_scored
-    where signal.contact_id = subject_id and signal.resolved_at is null and not signals ? signal.type
+    where signal.contact_id = subject_id and signal.resolved_at is null
+        and signal.type not in (select type from ({ghosts.HOLDING}) sign)
 """
 
-OPEN_SIGNALS = """
+OPEN_SIGNALS = f"""
     insert into health_signal (owner_id, contact_id, type, severity, detected_at, changed_at)
-    select %(owner)s, subject_id, sign.key, sign.value, %(now)s, %(now)s
-    from health_scored, jsonb_each_text(signals) as sign
+    select %(owner)s, subject_id, type, severity, %(now)s, %(now)s
+    from health_scored cross join lateral ({ghosts.HOLDING}) sign
+    where num_nonnulls({", ".join(ghosts.TYPES)}) > 0
     on conflict (contact_id, type) where resolved_at is null
     do update set severity = excluded.severity, changed_at = excluded.changed_at
     where health_signal.severity <> excluded.severity

@@ -4,12 +4,14 @@ from datetime import timedelta
 from fractions import Fraction
 
 from django.contrib.auth.models import User
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import CommunicationEvent, Contact
 from health import profiles
 from health.models import HealthProfile, RelationshipHealth, Signal
+from health.scoring import facts
 from health.scoring.signals import FACTORS
 from tests.factories import make_contact
 from tests.health.factories import NOW, add_event, add_events, health_of, refresh
@@ -129,6 +131,22 @@ def test_a_factor_that_lost_its_facts_is_kept_for_30_days_and_shown_as_old(owner
         if sentiment:
             assert sentiment["value"] == 0
             assert ("lost_at" in sentiment) == (days > 9)
+
+
+def test_an_answer_counts_from_a_question_of_any_age_in_its_thread_and_of_a_week_without_one(owner: User) -> None:
+    threaded, loose, late = (make_contact(owner, name) for name in ("Threaded", "Loose", "Late"))
+    for contact, thread, days in ((threaded, "offer", 200), (loose, "", 95), (late, "", 98)):
+        add_event(contact, at=NOW - timedelta(days=days), direction="outbound", thread=thread)
+        add_event(contact, at=NOW - timedelta(days=89), direction="inbound", thread=thread)
+    add_event(threaded, at=NOW - timedelta(days=1), direction="inbound", thread="offer")
+    add_event(threaded, at=NOW - timedelta(days=150), direction="outbound", thread="another")
+    add_event(threaded, at=NOW - timedelta(days=20), direction="inbound", thread="another")
+    refresh(owner)
+    assert Fraction(str(health_of(threaded).facts["answer_hours"])) == 130 * 24
+    with connection.cursor() as cursor:
+        answered = f"{facts.answers(contacts='select id from contacts_contact')} select answer_seconds from answer"
+        cursor.execute(f"{answered} where answer_seconds is not null order by 1", {"now": NOW})
+        assert [row[0] for row in cursor.fetchall()] == [6 * 86_400, 111 * 86_400, 130 * 86_400]
 
 
 def test_signals_apply_to_a_contact_that_is_not_started(owner: User) -> None:

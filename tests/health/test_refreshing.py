@@ -16,7 +16,7 @@ from config.jobs.draining import Budget
 from contacts.deals import move_deal, open_deal
 from contacts.models import CommunicationEvent, Contact, UserProfile
 from health import calculating, profiles, refreshing, reminders
-from health.models import BandChange, DealHealth, HealthProfile, HealthRun, HealthSnapshot, RelationshipHealth
+from health.models import BandChange, DealHealth, HealthProfile, HealthRun, HealthSnapshot, RelationshipHealth, Signal
 from health.scoring import due
 from tests.factories import make_contact, make_user
 from tests.health.factories import NOW, add_event, ago, health_of, refresh, stage
@@ -225,6 +225,17 @@ def test_archived_contacts_and_closed_deals_lose_their_row_and_keep_their_histor
     assert not RelationshipHealth.objects.exists()
     assert not DealHealth.objects.exists()
     assert HealthSnapshot.objects.count() == 2
+
+
+def test_a_deleted_user_leaves_no_scores_and_no_history(owner: User) -> None:
+    contact = make_contact(owner)
+    add_event(contact, "meeting_cancelled", at=ago(3))
+    open_deal(owner_id=owner.pk, name="Renewal", stage=stage(), now=ago(20), contacts=(contact,))
+    refresh(owner)
+    computed = (RelationshipHealth, DealHealth, HealthSnapshot, Signal)
+    assert all(model.objects.filter(owner=owner).exists() for model in computed)
+    owner.delete()
+    assert not any(model.objects.exists() for model in computed)
 
 
 def test_a_deal_is_due_when_it_moves_gains_a_contact_or_its_contact_has_a_new_event(owner: User) -> None:
