@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import django_q.admin  # noqa: F401 (it registers its own admins, which are replaced below)
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import QuerySet
+from django.db.models import CASCADE
+from django.db.models.deletion import get_candidate_relations_to_delete
 from django.http import HttpRequest
-from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -20,10 +19,12 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from config.audit import AuditEvent
-from config.jobs import controls
+from config.job_admin import JobAdmin
 from config.jobs.models import JobAttempt, WorkerBeat
 from config.notices.models import Notice
 from config.owned_admin import CappedPaginator, OwnedChangeList, ReadOnlyAdmin
+from imports.accounts import revoking
+from imports.models import ProviderAccount
 
 admin.site.index_title = "Home"
 
@@ -77,6 +78,25 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):  # type: ignore[type-arg,misc]
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "email", "first_name", "last_name", "is_staff", "is_active", "last_login"]
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Count what goes with these users, which may be a million rows, and name only the accounts they connected.
+
+        The lists of what the system writes let nobody delete there; a superuser who deletes a user does not need to.
+        """
+        ids = [user.pk for user in objs]
+        meta: Any = User._meta
+        counts = {str(meta.verbose_name_plural): len(ids)}
+        relations: list[Any] = list(get_candidate_relations_to_delete(meta))
+        for relation in relations:
+            if relation.on_delete is CASCADE and not relation.related_model._meta.auto_created:
+                rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": ids})
+                counts[str(relation.related_model._meta.verbose_name_plural)] = rows.count()
+        accounts = ProviderAccount.objects.filter(owner__in=ids).exclude(state=ProviderAccount.State.DISCONNECTED)
+        named = [*map(str, objs), *(f"{account} ({revoking.fate(account)})" for account in accounts)]
+        return named, {title: number for title, number in counts.items() if number}, set(), []
 
 
 @admin.register(Group)
@@ -150,27 +170,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(JobAdmin):
     """What was told to the owner outside, and what is still to be told."""
 
     list_display = ["subject", "channel", "badge", "attempts", "last_error", "queued_at", "finished_at"]
     list_filter = [("state", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter)]
     fields = ["subject", "kind", "channel", "badge", "attempts", "next_attempt_at", "last_error", "body", "payload"]
     readonly_fields = ["badge"]
-    sortable_by = ()
-    actions = ["retry", "cancel"]
-
-    @display(description="State")
-    def badge(self, notice: Notice) -> SafeString:
-        return render_to_string("kith/job_state.html", {"job": notice})
-
-    @admin.action(description="Send again what failed", permissions=["act"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
-        messages.success(request, f"{controls.retry(queryset)} put back in the queue.")
-
-    @admin.action(description="Cancel", permissions=["act"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
-        messages.success(request, f"{controls.cancel(queryset)} cancelled.")
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("config.change_notice"))

@@ -10,12 +10,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from config.first_steps import first_steps
+from config.owned_admin import COUNTED_AT_MOST
 from contacts.models import CommunicationEvent, Contact, Organization
 from health import home
-from imports.models import ImportJob, ProviderAccount
+from imports.accounts.providers import PROVIDERS
+from imports.models import ImportJob, ProviderAccount, Revocation
 from media_store.models import PhotoJob
 
-COUNTED_AT_MOST = 10_000
 RECENT = 5
 
 IMPORT_RUNNING = ("pending", "fetching", "fetched", "planning", "confirmed", "importing")
@@ -71,19 +73,31 @@ def things_to_do(user: User, imports: QuerySet[ImportJob]) -> list[dict[str, str
     failed = imports.filter(state=ImportJob.State.FAILED)[:RECENT]
     things = [
         *(_reconnect(account) for account in broken),
+        *(_not_revoked(revocation) for revocation in _failed_revocations(user)),
         *(_thing(job, "Look at the preview and confirm.") for job in waiting),
         *(_thing(job, "Say what the columns mean.") for job in unmapped),
         *(_thing(job, job.last_error or "Failed.") for job in failed),
     ]
-    if not things and user.has_perm("imports.add_importjob") and not Contact.objects.visible_to(user).exists():
-        upload = reverse("admin:imports_importjob_upload")
-        things = [{"title": "Import a file", "note": "vCard or CSV, from your phone or mail program.", "url": upload}]
+    if not things and not Contact.objects.visible_to(user).exists():
+        return first_steps(user)
     return things
 
 
 def _reconnect(account: ProviderAccount) -> dict[str, str]:
     page = reverse("admin:imports_provideraccount_change", args=[account.pk])
     return {"title": f"{account} must be reconnected", "note": account.last_error, "url": page}
+
+
+def _failed_revocations(user: User) -> QuerySet[Revocation]:
+    if not user.has_perm("imports.view_revocation"):
+        return Revocation.objects.none()
+    return Revocation.objects.visible_to(user).filter(state=Revocation.State.FAILED)[:RECENT]
+
+
+def _not_revoked(revocation: Revocation) -> dict[str, str]:
+    page = f"{reverse('admin:imports_revocation_changelist')}?state__exact=failed"
+    note = f"{revocation.last_error} Retry it, or take it back at {PROVIDERS[revocation.provider].permissions_page}"
+    return {"title": f"The access to {revocation} could not be given back", "note": note, "url": page}
 
 
 def _thing(job: ImportJob, note: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.utils import timezone
@@ -22,6 +23,7 @@ from config.notices import notifying
 from config.tasks import drain_queue
 from contacts import duplicates
 from health.tasks import follow_facts, refresh_daily
+from imports.accounts import revoking
 from imports.models import SyncRun
 from imports.retention import forget_old
 from imports.sync.asking import ask
@@ -112,7 +114,9 @@ def _imports(*, now: datetime) -> None:
 
 
 def _prune(*, now: datetime) -> None:
+    SessionStore.clear_expired()
     notifying.prune(now=now)
+    revoking.prune(now=now)
     forget_old(now=now)
     prune(now=now)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 
 def _may(permission: str) -> Callable[[HttpRequest], bool]:
@@ -34,9 +34,21 @@ def _link(title: str, icon: str, name: str, permission: Callable[[HttpRequest], 
     return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": may_see}
 
 
+COLD = "admin:health_relationshiphealth_going_cold"
+
+
 def _cold(title: str, icon: str) -> dict[str, Any]:
-    name = "admin:health_relationshiphealth_going_cold"
-    return _link(title, icon, name, _may("health.view_relationshiphealth"))
+    return _link(title, icon, COLD, _may("health.view_relationshiphealth"))
+
+
+def _relationships(title: str, icon: str) -> dict[str, Any]:
+    """Return the entry of the list; the page of those who go cold lies under it and has an entry of its own."""
+    page = _page(title, icon, "health.relationshiphealth")
+
+    def is_active(request: HttpRequest) -> bool:
+        return str(page["link"]) in request.path and request.path != reverse(COLD)
+
+    return {**page, "active": is_active}
 
 
 def _asset(path: str) -> Callable[[HttpRequest], str]:
@@ -59,10 +71,10 @@ NAVIGATION = [
     {
         "title": "Health",
         "items": [
-            _page("Relationships", "favorite", "health.relationshiphealth"),
+            _relationships("Relationships", "favorite"),
             _cold("Going cold", "ac_unit"),
             _page("Deals", "handshake", "contacts.deal"),
-            _page("Deal health", "monitoring", "health.dealhealth"),
+            _page("Deal scores", "monitoring", "health.dealhealth"),
             _page("Alerts", "notifications", "health.alert"),
             _page("Follow-ups", "event_upcoming", "health.reminder"),
             _page("Refreshes", "refresh", "health.healthrun"),
@@ -107,6 +119,7 @@ NAVIGATION = [
             _page("Profiles", "badge", "contacts.userprofile"),
             _link("Storage doctor", "medical_services", "admin:media_store_doctor", _is_superuser),
             _page("Messages sent", "outgoing_mail", "config.notice"),
+            _page("Revoked access", "link_off", "imports.revocation"),
             _page("Audit", "policy", "config.auditevent"),
             _page("Schedules", "schedule", "django_q.schedule", _is_superuser),
             _page("Queued tasks", "pending_actions", "django_q.ormq", _is_superuser),

@@ -10,8 +10,7 @@ from django.core import checks
 from django.db import connections
 
 from imports.accounts.providers import PROVIDERS
-from imports.accounts.rotating import key_ids
-from imports.models import ProviderAccount
+from imports.accounts.rotating import HOLDERS, key_ids
 
 
 @checks.register(checks.Tags.security)
@@ -32,7 +31,7 @@ def providers_have_keys(**_options: Any) -> list[checks.CheckMessage]:
 @checks.register(checks.Tags.database)
 def stored_secrets_have_keys(*, databases: Sequence[str] | None = None, **_options: Any) -> list[checks.CheckMessage]:
     """Find accounts whose key is gone, and keys that protect nothing any more."""
-    if "default" not in (databases or ()) or not _has_table():
+    if "default" not in (databases or ()) or not _has_tables():
         return []
     used, known = key_ids(), [entry.partition(":")[0] for entry in settings.FIELD_KEYS]
     lost = {key_id: count for key_id, count in used.items() if key_id not in known}
@@ -58,8 +57,8 @@ def _idle(idle: Sequence[str]) -> checks.CheckMessage:
     )
 
 
-def _has_table() -> bool:
-    """Say whether there is anything to look at: `migrate` asks before it has made the table."""
+def _has_tables() -> bool:
+    """Say whether there is anything to look at: `migrate` asks before it has made the tables."""
     connection = connections["default"]
     with connection.cursor() as cursor:
-        return ProviderAccount._meta.db_table in connection.introspection.table_names(cursor)
+        return {model._meta.db_table for model in HOLDERS} <= set(connection.introspection.table_names(cursor))

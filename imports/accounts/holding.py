@@ -85,7 +85,7 @@ def _held_accounts() -> list[UUID]:
 
 def _tell(account: ProviderAccount, message: str) -> None:
     text = (
-        f"{message}\n\nSign in again on the page of the account, and what waits for it goes on by itself. "
+        f"{message}\n\nSign in again on the page of the account, and what waits for it continues by itself. "
         "Nothing that was brought in is lost."
     )
     notify(

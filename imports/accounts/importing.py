@@ -54,8 +54,18 @@ def start_import(
 
 
 def usual_on_conflict(account: ProviderAccount) -> str:
-    """Return what is best done with contacts that are known already, where nobody says otherwise."""
+    """Return what is best done with contacts that are known already, where nobody says otherwise.
+
+    Names from a messenger are what people call themselves there, and never replace what stands in an address book.
+    """
+    if account.provider == ProviderAccount.Provider.BEEPER:
+        return ImportJob.OnConflict.FILL_BLANKS
     return ImportJob.OnConflict.OVERWRITE if account.imported_at else ImportJob.OnConflict.FILL_BLANKS
+
+
+def has_contacts(account: ProviderAccount) -> bool:
+    """Say whether people can be imported from accounts of this provider."""
+    return account.provider in (*PROVIDERS, ProviderAccount.Provider.BEEPER)
 
 
 def start_due_imports(*, now: datetime) -> int:
@@ -81,12 +91,12 @@ def _due(now: datetime) -> Q:
 
 
 def _must_be_readable(account: ProviderAccount) -> None:
-    provider = PROVIDERS.get(account.provider)
-    if provider is None:
+    if not has_contacts(account):
         raise NotAllowed(f"Contacts are not imported from {account.get_provider_display()}.")
     if account.state == State.DISCONNECTED:
         raise NotAllowed(f"{account} is disconnected. Connect it again first.")
     if account.state == State.NEEDS_RECONNECT:
         raise NotAllowed(f"{account} must be reconnected first.")
-    if provider.missing_features([Feature.CONTACTS], granted=account.scopes):
+    provider = PROVIDERS.get(account.provider)
+    if provider and provider.missing_features([Feature.CONTACTS], granted=account.scopes):
         raise NotAllowed(f"{provider.label} was not allowed to show us contacts. Reconnect the account.")

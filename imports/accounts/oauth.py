@@ -11,10 +11,9 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
-from config.jobs.failures import TemporaryFailure
+from config.jobs.failures import TemporaryFailure, parse_retry_after
 from imports.accounts.providers import Identity, OAuthProvider
 from imports.accounts.transport import as_failure, guard
-from media_store.fetching import parse_retry_after
 from media_store.transport import DeadlinePassed
 
 SECONDS = 10.0
@@ -23,6 +22,8 @@ SHORTEST_LIFE, USUAL_LIFE = 1, 3_600
 
 # What both providers say when the person has to sign in again; everything else is about us or about the moment.
 GONE = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
+# Done, or gone already: https://datatracker.ietf.org/doc/html/rfc7009#section-2.2, and Google's own 400
+REVOKED = {(200, ""), (400, "invalid_token"), (400, "invalid_grant")}
 OURS = {"invalid_client", "unauthorized_client"}
 
 
@@ -73,17 +74,19 @@ def refresh(provider: OAuthProvider, refresh_token: str) -> Tokens:
         )
 
 
-def revoke(provider: OAuthProvider, token: str) -> bool:
-    """Take the whole grant back; False when the provider has no address for that, or could not be reached."""
-    if not provider.revoke_url:
-        return False
+def revoke(provider: OAuthProvider, token: str) -> None:
+    """Take the whole grant back, if it is still there; TemporaryFailure when the provider does not do it now."""
     with guard(requests.Session(), seconds=SECONDS, max_bytes=MAX_BYTES) as session:
         try:
             answer = session.post(provider.revoke_url, data={"token": token})
-        except (requests.RequestException, DeadlinePassed):
-            return False
-    # 400: it was gone already.
-    return answer.status_code in (200, 400)
+        except (requests.RequestException, DeadlinePassed) as error:
+            raise as_failure(error, provider=provider.label) from None
+    if (answer.status_code, _error_in(answer)) not in REVOKED:
+        raise TemporaryFailure(
+            f"{provider.label} answered {answer.status_code} when we gave the permission back.",
+            code=f"http_{answer.status_code}",
+            retry_after=parse_retry_after(answer.headers.get("Retry-After", ""), now=datetime.now(UTC)),
+        )
 
 
 def whoami(provider: OAuthProvider, access_token: str) -> Identity:
@@ -142,6 +145,15 @@ def _asked(provider: OAuthProvider, ask: Any, *, kept: str = "") -> Tokens:
         _lifetime(answer.get("expires_in")),
         tuple(scopes.split()) if isinstance(scopes, str) else (),
     )
+
+
+def _error_in(answer: requests.Response) -> str:
+    """Return the word by which an answer names an error, whatever its status; empty when it names none."""
+    try:
+        found = answer.json().get("error")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return "" if found is None else str(found)
 
 
 def _refusal(provider: OAuthProvider, error: str) -> Exception:

@@ -57,6 +57,8 @@ class OAuthProvider:
     identity_scopes: tuple[str, ...]
     scopes: Mapping[Feature, str]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    at_once: int = 0
+    """How many requests of one mailbox it takes at the same time; 0: it does not say."""
     console: str
     permissions_page: str
 
@@ -171,6 +173,7 @@ MICROSOFT = OAuthProvider(
         Feature.CALENDAR: "Calendars.Read",
     },
     parameters={"prompt": "select_account"},
+    at_once=4,  # https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits
     console="https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade",
     permissions_page="https://account.live.com/consent/Manage",
 )

@@ -7,10 +7,11 @@ lets them pass: TemporaryFailure (throttled, 5xx, cut, unreadable), PermissionFa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -25,11 +26,13 @@ from config.jobs.failures import (
     PermanentFailure,
     PermissionFailure,
     TemporaryFailure,
+    parse_retry_after,
 )
 from imports.accounts import grants, holding
+from imports.accounts.places import place
+from imports.accounts.providers import PROVIDERS
 from imports.accounts.transport import as_failure, guard
 from imports.models import ProviderAccount
-from media_store.fetching import parse_retry_after
 from media_store.transport import DeadlinePassed
 
 log = structlog.get_logger(__name__)
@@ -50,7 +53,6 @@ THROTTLED = {
 }
 NOT_ENABLED = {"SERVICE_DISABLED", "accessNotConfigured"}
 
-Result = TypeVar("Result")
 Parameters = Mapping[str, str | int | Sequence[str]]
 
 
@@ -83,6 +85,8 @@ class ApiSession:
         clock: Callable[[], datetime] = timezone.now,
     ) -> None:
         self._account_id = account.pk
+        self._mailbox = account.external_id
+        self._at_once = PROVIDERS[account.provider].at_once if account.provider in PROVIDERS else 0
         self._provider = account.get_provider_display()
         self._base_url = base_url.rstrip("/")
         self._clock = clock
@@ -133,7 +137,8 @@ class ApiSession:
         headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
         headers["Authorization"] = f"Bearer {token}"
         try:
-            return self._session.request(method, url, headers=headers, **options)
+            with self._place():
+                return self._session.request(method, url, headers=headers, **options)
         except (requests.RequestException, DeadlinePassed) as error:
             raise as_failure(error, provider=self._provider) from None
 
@@ -141,8 +146,8 @@ class ApiSession:
         """Return the token of this session, a new one when the provider has `rejected` it."""
         with self._lock:
             if not self._token or self._token == rejected:
-                now, account_id = self._clock(), self._account_id
-                self._token = self._in_database(lambda: grants.access_token(account_id, now=now, rejected=rejected))
+                with self._database():
+                    self._token = grants.access_token(self._account_id, now=self._clock(), rejected=rejected)
             return self._token
 
     def _ours(self, link: str) -> str:
@@ -160,7 +165,8 @@ class ApiSession:
             payload = answer.json()
         except (ValueError, RecursionError):
             payload = None
-        if not isinstance(payload, dict):
+        # Some gateways send an error as a success; read as a page it would be an empty one.
+        if not isinstance(payload, dict) or "error" in payload:
             raise TemporaryFailure(f"{self._provider} sent an answer that cannot be read.", code="bad_answer")
         return payload
 
@@ -187,22 +193,33 @@ class ApiSession:
         now = self._clock()
         asked = parse_retry_after(answer.headers.get("Retry-After", ""), now=now)
         wait = min(asked or FIRST_BACKOFF, MAX_RETRY_AFTER)
-        account_id, until = self._account_id, now + max(wait, timedelta(seconds=1))
-        self._in_database(lambda: grants.pause(account_id, until=until))
-        log.info("provider_throttled", account=str(account_id), until=until.isoformat())
+        until = now + max(wait, timedelta(seconds=1))
+        with self._database():
+            grants.pause(self._account_id, until=until)
+        log.info("provider_throttled", account=str(self._account_id), until=until.isoformat())
         message = f"{self._provider} asked us to wait until {until:%H:%M:%S} UTC."
         return TemporaryFailure(message, code="throttled", retry_after=wait)
 
     def _given_up(self) -> PermissionFailure:
         message = f"{self._provider} refuses even a new access token. Sign in again to go on."
-        account_id = self._account_id
-        self._in_database(lambda: holding.needs_reconnect(account_id, message))
+        with self._database():
+            holding.needs_reconnect(self._account_id, message)
         return PermissionFailure(message, code="needs_reconnect")
 
-    def _in_database(self, call: Callable[[], Result]) -> Result:
-        """Do `call`; a thread that only fetches leaves no connection behind."""
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold a place of the mailbox for one request, where its provider takes but few at once."""
+        if not self._at_once:
+            yield
+            return
+        with self._database(), place(self._mailbox, of=self._at_once):
+            yield
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        """Let the database be used; a thread that only fetches leaves no connection behind."""
         try:
-            return call()
+            yield
         finally:
             if threading.get_ident() != self._home:
                 connection.close()

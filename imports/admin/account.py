@@ -2,23 +2,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from config import audit
-from config.owned_admin import ReadOnlyAdmin
+from config.job_admin import ButtonsAdmin
 from imports.accounts import importing, signing_in
 from imports.accounts.disconnecting import Permission, disconnect
 from imports.accounts.providers import LABELS, PROVIDERS, NotConfigured
@@ -28,11 +27,23 @@ from imports.lifecycle import AlreadyOpen, NotAllowed
 from imports.models import ImportJob, ProviderAccount, SyncRun
 
 RECENT = 5
-STATE = ProviderAccount.State
+STATE, Provider = ProviderAccount.State, ProviderAccount.Provider
+
+# Of accounts that one does not sign in to at a provider's own page.
+READS: dict[str, str] = {Provider.IMAP: "mail", Provider.BEEPER: "contacts, chats"}
+CONNECT_PAGES: dict[str, str] = {
+    Provider.IMAP: "admin:imports_syncrun_connect_mail_server",
+    Provider.BEEPER: "admin:imports_syncrun_connect_beeper",
+}
+
+STILL_LISTED = {
+    Permission.BY_HAND: "{} still lists Kith among the programs with access to this account.",
+    Permission.LATER: "{} could not be told at once that Kith gives up its access; this is tried again by itself.",
+}
 
 
 @admin.register(ProviderAccount)
-class ProviderAccountAdmin(ReadOnlyAdmin):
+class ProviderAccountAdmin(ButtonsAdmin):
     list_display = ["address", "provider", "badge", "reads", "imported", "synced"]
     list_display_links = ["address"]
     list_filter = [("state", ChoicesDropdownFilter), ("provider", ChoicesDropdownFilter)]
@@ -55,6 +66,8 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
 
     @display(description="Reads")
     def reads(self, account: ProviderAccount) -> str:
+        if account.provider not in PROVIDERS:
+            return READS.get(account.provider, "")
         return ", ".join(LABELS[feature] for feature in signing_in.features_of(account))
 
     @display(description="Last import")
@@ -76,11 +89,6 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
     def connect(self, request: HttpRequest) -> HttpResponse:
         return connect_view(self, request)
 
-    def get_urls(self) -> list[URLPattern]:
-        act = self.admin_site.admin_view(require_POST(self.act))
-        own = [path("<path:object_id>/act", act, name="imports_provideraccount_act")]
-        return [*own, *super().get_urls()]
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -93,15 +101,14 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
         features = signing_in.features_of(account)
         missing = provider.missing_features(features, granted=account.scopes) if provider else []
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": str(account),
-            "original": account,
+            **self.page_context(request, title=str(account), original=account),
             "account": account,
             "provider": provider,
+            "has_contacts": importing.has_contacts(account),
             "now": timezone.now(),
             "is_own": account.owner_id == request.user.pk,
-            "may_act": self.may_act(request),
+            "sign_in_url": _sign_in_url(account) if account.owner_id == request.user.pk else "",
+            "may_act": self.has_act_permission(request),
             "missing": [LABELS[feature] for feature in missing] if account.state == STATE.CONNECTED else [],
             "switches": switches or SwitchesForm(instance=account),
             "import_form": ImportForm(initial={"on_conflict": importing.usual_on_conflict(account)}),
@@ -111,22 +118,17 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
         }
         return render(request, "imports/admin/account.html", context)
 
-    def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Do what a button of the account's page says, or tell why not."""
-        account = self.get_owned_or_404(request, object_id)
-        if not self.may_act(request):
-            raise PermissionDenied
-        verbs: dict[str, Callable[[HttpRequest, ProviderAccount], HttpResponse]] = {
+    def do(self, request: HttpRequest, account: ProviderAccount, verb: str) -> HttpResponse | None:
+        verbs: dict[str, Callable[[HttpRequest, ProviderAccount], HttpResponse | None]] = {
             "switch": self._switch,
             "import": self._import,
             "disconnect": self._disconnect,
             "remove": self._remove,
         }
-        verb = verbs.get(request.POST.get("verb", ""))
-        return verb(request, account) if verb else self._back(account)
+        return verbs[verb](request, account) if verb in verbs else None
 
     # --- What the buttons do ------------------------------------------------------------------------------------------
-    def _switch(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse:
+    def _switch(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse | None:
         """Save the switches; what the provider was not asked for yet is switched on once it has been allowed."""
         form = SwitchesForm(request.POST, instance=account)
         if not form.is_valid():
@@ -135,10 +137,10 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
         form.save()
         if not missing:
             messages.success(request, "Saved.")
-            return self._back(account)
+            return None
         if account.owner_id != request.user.pk:
             messages.error(request, "Only the owner of the account can give that permission.")
-            return self._back(account)
+            return None
         intent = signing_in.Intent(features=tuple(missing), account_id=str(account.pk))
         provider = PROVIDERS[account.provider]
         try:
@@ -147,10 +149,10 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
             )
         except NotConfigured as refusal:
             messages.error(request, str(refusal))
-            return self._back(account)
+            return None
         return HttpResponseRedirect(consent)
 
-    def _import(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse:
+    def _import(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse | None:
         form = ImportForm(request.POST)
         options = form.cleaned_data if form.is_valid() else {}
         try:
@@ -160,39 +162,38 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
             job = refusal.job
         except NotAllowed as refusal:
             messages.error(request, str(refusal))
-            return self._back(account)
+            return None
         return HttpResponseRedirect(reverse("admin:imports_importjob_change", args=[job.pk]))
 
-    def _disconnect(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse:
+    def _disconnect(self, request: HttpRequest, account: ProviderAccount) -> None:
         permission = disconnect(account, now=timezone.now())
         messages.success(request, f"{account} is disconnected. What was brought in stays.")
         provider = PROVIDERS.get(account.provider)
-        if permission == Permission.BY_HAND and provider:
-            messages.warning(
-                request,
-                f"{provider.label} still lists Kith among the programs with access to this account. "
-                f"You can remove it at {provider.permissions_page}",
-            )
-        return self._back(account)
+        if permission in STILL_LISTED and provider:
+            still = STILL_LISTED[permission].format(provider.label)
+            messages.warning(request, f"{still} You can remove it at {provider.permissions_page}")
 
-    def _remove(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse:
-        if account.state != STATE.DISCONNECTED:
+    def _remove(self, request: HttpRequest, account: ProviderAccount) -> HttpResponse | None:
+        number, _ = ProviderAccount.objects.filter(pk=account.pk, state=STATE.DISCONNECTED).delete()
+        if not number:
             messages.error(request, "Disconnect the account first.")
-            return self._back(account)
+            return None
         audit.record(audit.Verb.DELETED, ProviderAccount, owner_id=account.owner_id, object_id=account.pk)
-        account.delete()
         messages.success(request, f"{account} is removed from the list. What was brought in stays.")
-        return HttpResponseRedirect(reverse("admin:imports_provideraccount_changelist"))
-
-    def _back(self, account: ProviderAccount) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:imports_provideraccount_change", args=[account.pk]))
+        return self.to_list()
 
     # --- Rights -------------------------------------------------------------------------------------------------------
-    def may_act(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("imports.change_provideraccount"))
-
     def has_connect_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("imports.add_provideraccount"))
+
+
+def _sign_in_url(account: ProviderAccount) -> str:
+    """Return where the owner gives the permission anew: at the provider, or by entering it here once more."""
+    if account.provider in PROVIDERS:
+        start = reverse("api-1:account_start", args=[account.provider])
+        return f"{start}?{urlencode({'account': account.pk, 'then': 'account'})}"
+    page = CONNECT_PAGES.get(account.provider)
+    return reverse(page) if page else ""
 
 
 def _moment(moment: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
+from imports.accounts.importing import has_contacts
 from imports.accounts.providers import PROVIDERS, Feature
 from imports.accounts.signing_in import SWITCHES
 from imports.models import ImportJob, ProviderAccount
@@ -19,13 +20,13 @@ class SwitchesForm(forms.ModelForm):  # type: ignore[type-arg]
         model = ProviderAccount
         fields = ["import_rhythm", "has_other_contacts", "is_mail_synced", "is_calendar_synced"]
         labels = {
-            "import_rhythm": "Import contacts",
+            "import_rhythm": "Import contacts by itself",
             "has_other_contacts": "Also other contacts",
             "is_mail_synced": "Read mail",
             "is_calendar_synced": "Read the calendar",
         }
         help_texts = {
-            "import_rhythm": "By the clock what has changed is imported without a preview; each import can be undone.",
+            "import_rhythm": "What has changed there is then imported without a preview. Each import can be undone.",
             "has_other_contacts": "People whom you have only written to, as Google collects them.",
             "is_mail_synced": "Who wrote to whom, when, and the subject. Never the text of a message.",
             "is_calendar_synced": "Meetings with people you know: when, and who was invited.",
@@ -44,7 +45,7 @@ class SwitchesForm(forms.ModelForm):  # type: ignore[type-arg]
         for feature, column in SWITCHES.items():
             if feature not in known:
                 del self.fields[column]
-        if Feature.CONTACTS not in known:
+        if not has_contacts(self.instance):
             del self.fields["import_rhythm"]
 
     def hold_back_missing(self) -> list[Feature]:
@@ -60,7 +61,7 @@ class SwitchesForm(forms.ModelForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> ProviderAccount:
         """Write the switches alone: tokens and cursors belong to the workers, who may be at it."""
         account: ProviderAccount = self.instance
-        account.save(update_fields=list(self.fields))
+        ProviderAccount.objects.filter(pk=account.pk).update(**{name: getattr(account, name) for name in self.fields})
         return account
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
@@ -68,7 +67,7 @@ def connect_beeper_view(model_admin: SyncRunAdmin, request: HttpRequest) -> Http
         else:
             networks = ", ".join(account.cursors["networks"]) or "no network yet"
             messages.success(request, f"Connected: {networks}. Chats are read every 15 minutes, or now.")
-            return HttpResponseRedirect(reverse("admin:imports_syncrun_changelist"))
+            return model_admin.to_list()
     accounts = ProviderAccount.objects.filter(provider=BEEPER, owner_id=request.user.pk)
     context = {
         **model_admin.page_context(request, title="Connect Beeper"),

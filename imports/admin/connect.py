@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 def connect_view(model_admin: ProviderAccountAdmin, request: HttpRequest) -> HttpResponse:
     """Show a card for each provider."""
     context = {
-        **model_admin.admin_site.each_context(request),
-        "opts": model_admin.opts,
-        "title": "Connect an account",
+        **model_admin.page_context(request, title="Connect an account"),
         "cards": [_card(provider) for provider in PROVIDERS.values()],
         "import_form": ImportForm(auto_id=False),
     }

@@ -4,19 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from config.owned_admin import ReadOnlyAdmin
+from config.job_admin import ButtonsAdmin, JobAdmin
 from imports import lifecycle
 from imports.admin.mapping import mapping_view
 from imports.admin.preview import count_by_reason, count_undone
@@ -31,33 +29,26 @@ VERBS: dict[str, tuple[Callable[[ImportJob], Any], str]] = {
     "confirm": (lifecycle.confirm, "Confirmed: exactly the rows of the preview are imported now."),
     "cancel": (lifecycle.cancel, "Cancelled. What was already imported stays."),
     "pause": (lifecycle.pause, "Paused."),
-    "resume": (lifecycle.resume, "It goes on."),
+    "resume": (lifecycle.resume, "Resumed."),
     "undo": (lifecycle.undo, "What this import wrote is being taken back, where nobody has changed it since."),
-    "retry": (lifecycle.retry, "It is tried again from where it stopped."),
+    "retry": (lifecycle.retry, "Trying again from where it stopped."),
 }
 STOP_POLLING = 286
 
 
 @admin.register(ImportJob)
-class ImportJobAdmin(ReadOnlyAdmin):
+class ImportJobAdmin(ButtonsAdmin, JobAdmin):
     list_display = ["title", "provider", "badge", "bar", "counts", "queued_at"]
     list_display_links = ["title"]
     list_filter = [("state", ChoicesDropdownFilter), ("provider", ChoicesDropdownFilter)]
     search_fields = ["upload_name__istartswith"]
     search_help_text = "File name"
-    sortable_by = ()
-    ordering = ["-id"]
     actions_list = ["upload"]
-    actions = ["cancel_jobs", "retry_jobs"]
 
     # --- Columns ------------------------------------------------------------------------------------------------------
     @display(description="Import")
     def title(self, job: ImportJob) -> str:
         return str(job)
-
-    @display(description="State")
-    def badge(self, job: ImportJob) -> SafeString:
-        return render_to_string("imports/admin/state.html", {"job": job})
 
     @display(description="Progress")
     def bar(self, job: ImportJob) -> SafeString:
@@ -84,7 +75,6 @@ class ImportJobAdmin(ReadOnlyAdmin):
             "rows": self.rows,
             "mapping": self.mapping,
             "failed.csv": self.failed_csv,
-            "act": require_POST(self.act),
         }
         own = [
             path(
@@ -101,9 +91,10 @@ class ImportJobAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         job = self.get_owned_or_404(request, object_id)
         context = {
-            **self.page_context(request, job, title=str(job)),
+            **self.page_context(request, title=str(job), original=job),
+            "job": job,
             **progress_context(job),
-            "may_act": self.may_act(request),
+            "may_act": self.has_act_permission(request),
             "undone": count_undone(job),
             "reasons": count_by_reason(job) if job.state != ImportJob.State.PENDING else [],
             "must_map": job.held_reason == "needs_mapping",
@@ -131,27 +122,23 @@ class ImportJobAdmin(ReadOnlyAdmin):
     def failed_csv(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         return failed_rows_answer(self.get_owned_or_404(request, object_id))
 
-    def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Do what a button of the job's page says, or tell why not."""
-        job = self.get_owned_or_404(request, object_id)
-        self.require_act(request)
-        verb, done = VERBS.get(request.POST.get("verb", ""), (None, ""))
+    def do(self, request: HttpRequest, job: ImportJob, verb: str) -> None:
+        act, done = VERBS.get(verb, (None, ""))
         try:
-            if verb is not None:
-                verb(job)
+            if act is not None:
+                act(job)
                 messages.success(request, done)
         except lifecycle.NotAllowed as refusal:
             messages.error(request, str(refusal))
-        return HttpResponseRedirect(reverse("admin:imports_importjob_change", args=[job.pk]))
 
     # --- Actions ------------------------------------------------------------------------------------------------------
-    @admin.action(description="Cancel", permissions=["act"])
-    def cancel_jobs(self, request: HttpRequest, queryset: Any) -> None:
-        self._each(request, queryset, lifecycle.cancel, "cancelled")
-
     @admin.action(description="Retry", permissions=["act"])
-    def retry_jobs(self, request: HttpRequest, queryset: Any) -> None:
+    def retry(self, request: HttpRequest, queryset: Any) -> None:
         self._each(request, queryset, lifecycle.retry, "put back in the queue")
+
+    @admin.action(description="Cancel", permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: Any) -> None:
+        self._each(request, queryset, lifecycle.cancel, "cancelled")
 
     def _each(self, request: HttpRequest, jobs: Any, verb: Callable[[ImportJob], Any], done: str) -> None:
         count = 0
@@ -164,20 +151,5 @@ class ImportJobAdmin(ReadOnlyAdmin):
         if count:
             messages.success(request, f"{count} {'import' if count == 1 else 'imports'} {done}.")
 
-    # --- Shared by the pages ------------------------------------------------------------------------------------------
-    def page_context(self, request: HttpRequest, job: ImportJob | None, *, title: str) -> dict[str, Any]:
-        context = self.admin_site.each_context(request)
-        return {**context, "opts": self.opts, "title": title, "job": job, "original": job}
-
-    def may_act(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("imports.change_importjob"))
-
     def has_upload_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("imports.add_importjob"))
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return self.may_act(request)
-
-    def require_act(self, request: HttpRequest) -> None:
-        if not self.may_act(request):
-            raise PermissionDenied

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminDateWidget,
@@ -37,7 +36,10 @@ IMAP_PORT = 993
 class MailServerForm(forms.Form):
     address = forms.EmailField(label="Your e-mail address", widget=UnfoldAdminEmailInputWidget)
     host = forms.CharField(
-        label="Mail server", max_length=240, widget=UnfoldAdminTextInputWidget, help_text="As imap.example.com."
+        label="Mail server",
+        max_length=240,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="For example imap.example.com.",
     )
     port = forms.IntegerField(
         min_value=1, max_value=65_535, initial=IMAP_PORT, widget=UnfoldAdminIntegerFieldWidget, help_text="With TLS."
@@ -47,13 +49,13 @@ class MailServerForm(forms.Form):
         max_length=320,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Empty where it is your e-mail address.",
+        help_text="Leave it empty if it is your e-mail address.",
     )
     password = forms.CharField(
         max_length=1_000,
         strip=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-        help_text="An app password where your provider has such. It is kept encrypted and shown to nobody.",
+        help_text="An app password, if your provider offers one. It is kept encrypted and shown to nobody.",
     )
 
 
@@ -77,7 +79,7 @@ class PastForm(forms.Form):
         account, kind = self.cleaned_data.get("account"), self.cleaned_data.get("kind")
         readable = mail.READABLE if kind == SyncRun.Kind.MAIL else tuple(calendar.SOURCES)
         if account is not None and account.provider not in readable:
-            self.add_error("kind", f"{account} has none that can be read.")
+            self.add_error("kind", f"{account} has nothing of this kind that can be read.")
 
 
 def mail_server_view(model_admin: SyncRunAdmin, request: HttpRequest) -> HttpResponse:
@@ -99,7 +101,7 @@ def mail_server_view(model_admin: SyncRunAdmin, request: HttpRequest) -> HttpRes
         else:
             request_sync(account, kind=SyncRun.Kind.MAIL, triggered_by="person", priority=Priority.PERSON)
             messages.success(request, f"Connected: {account.address}. Its mail is being read.")
-            return _to_list()
+            return model_admin.to_list()
     lead = "Kith reads who wrote to whom and when, never the text, and leaves every message as it is."
     return _form_page(model_admin, request, form, title="Connect a mail server", lead=lead, button="Connect")
 
@@ -118,7 +120,7 @@ def mail_file_view(model_admin: SyncRunAdmin, request: HttpRequest) -> HttpRespo
             run = request_file_sync(
                 int(request.user.pk or 0), upload, name=upload.name, since=_midnight(form.cleaned_data["since"])
             )
-            return HttpResponseRedirect(reverse("admin:imports_syncrun_change", args=[run.pk]))
+            return model_admin.to_page(run)
     lead = (
         "A file of mail (mbox), as Thunderbird, Apple Mail and Google Takeout write it. Kith keeps who wrote to whom "
         "and when; the file itself is deleted as soon as it has been read."
@@ -141,7 +143,7 @@ def past_view(model_admin: SyncRunAdmin, request: HttpRequest) -> HttpResponse:
             priority=Priority.PERSON,
         )
         if run is not None:
-            return HttpResponseRedirect(reverse("admin:imports_syncrun_change", args=[run.pk]))
+            return model_admin.to_page(run)
         form.add_error(None, "This account is being read at the moment. Try again when that has ended.")
     lead = "What is known already is not written twice. Contacts that you have added since then get their events too."
     return _form_page(model_admin, request, form, title="Read the past", lead=lead, button="Read it")
@@ -156,7 +158,3 @@ def _form_page(
 ) -> HttpResponse:
     context = {**model_admin.page_context(request, title=title), "form": form, "lead": lead, "button": button}
     return render(request, "imports/admin/mail.html", context)
-
-
-def _to_list() -> HttpResponseRedirect:
-    return HttpResponseRedirect(reverse("admin:imports_syncrun_changelist"))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from imports import lifecycle, presets
@@ -58,13 +57,12 @@ def field_choices() -> list[tuple[str, str]]:
 
 def mapping_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob) -> HttpResponse:
     """Show the columns with what is in them and a guess; a POST keeps the mapping and lets the job go on."""
-    page = reverse("admin:imports_importjob_change", args=[job.pk])
     try:
         with job.upload.open("rb") as upload:
             form = MappingForm(inspect(upload.read(HEAD_SIZE)), request.POST or None, present=job.mapping)
     except (ReadError, FileNotFoundError, ValueError) as error:
         messages.error(request, str(error))
-        return HttpResponseRedirect(page)
+        return model_admin.to_page(job)
     if request.method == "POST" and form.is_valid():
         try:
             lifecycle.set_mapping(job, form.mapping())
@@ -73,6 +71,10 @@ def mapping_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJ
             )
         except lifecycle.NotAllowed as refusal:
             messages.error(request, str(refusal))
-        return HttpResponseRedirect(page)
-    context = {**model_admin.page_context(request, job, title="What the columns mean"), "form": form}
+        return model_admin.to_page(job)
+    context = {
+        **model_admin.page_context(request, title="What the columns mean", original=job),
+        "job": job,
+        "form": form,
+    }
     return render(request, "imports/admin/mapping.html", context)

@@ -14,10 +14,11 @@ from contacts.models import Contact
 from imports.deciding import NO_ENTRY, NOT_WRITTEN
 from imports.entries import LISTS, SCALARS
 from imports.models import ImportJob, ImportRow
-from imports.reasons import Reason
+from imports.reasons import Reason, sentence_of
 
 ROWS_ON_PAGE = 50
 VALUE_MAX = 300
+CODE_MAX = 30
 DECISIONS = tuple(ImportRow.Decision)
 UNTOUCHED = "Nobody had changed it since."
 HAS_EFFECT = (ImportRow.Decision.CREATE, ImportRow.Decision.UPDATE)
@@ -69,7 +70,7 @@ class Group:
 
     @property
     def sentence(self) -> str:
-        return sentence(self.reason) or (UNTOUCHED if self.kind == "undo" else "")
+        return sentence_of(self.reason) or (UNTOUCHED if self.kind == "undo" else "")
 
     @property
     def query(self) -> str:
@@ -116,12 +117,17 @@ def read_filter(query: Any) -> PreviewFilter:
     """Return the filter of a query string; nonsense counts as not given."""
     after = str(query.get("after", ""))
     return PreviewFilter(
-        decision=str(query.get("decision", ""))[:10],
-        reason=str(query.get("reason", ""))[:30],
-        undo=str(query.get("undo", ""))[:8],
-        undo_reason=str(query.get("undo_reason", ""))[:30],
+        decision=_code(query, "decision"),
+        reason=_code(query, "reason"),
+        undo=_code(query, "undo"),
+        undo_reason=_code(query, "undo_reason"),
         after=int(after) if after.isascii() and after.isdigit() and len(after) < 10 else 0,
     )
+
+
+def _code(query: Any, name: str) -> str:
+    value = str(query.get(name, ""))
+    return value if value.isidentifier() and len(value) <= CODE_MAX else ""
 
 
 def page_of(job: ImportJob, chosen: PreviewFilter) -> tuple[list[PreviewRow], int]:
@@ -160,19 +166,12 @@ def present(row: ImportRow, *, owner_id: int) -> PreviewRow:
     return PreviewRow(
         row=row,
         name=str(row.parsed.get("display_name") or "Unreadable"),
-        reason=sentence(row.reason),
-        undo_reason=sentence(row.undo_reason),
+        reason=sentence_of(row.reason),
+        undo_reason=sentence_of(row.undo_reason),
         lines=list(_changed(row.changes) if row.changes else _incoming(row.parsed)),
         problems=[str(problem) for problem in row.parsed.get("problems", [])],
         contact=contact if contact is not None and contact.owner_id == owner_id else None,
     )
-
-
-def sentence(reason: str) -> str:
-    try:
-        return Reason(reason).sentence
-    except ValueError:
-        return reason
 
 
 def _changed(changes: dict[str, Any]) -> Iterator[Line]:

@@ -23,7 +23,6 @@ PHASES = (
     ("Done", (State.COMPLETED,)),
 )
 UNDO_PHASES = (("Undo", (State.UNDO_REQUESTED, State.UNDOING)), ("Undone", (State.UNDONE,)))
-OUTCOMES = ("created", "updated", "unchanged", "skipped", "invalid", "failed")
 FIRST = (State.PENDING, State.FETCHING)
 POLLED = (*ImportJob.STEPS, *ImportJob.STEPS.values())
 
@@ -57,7 +56,7 @@ def progress_context(job: ImportJob) -> dict[str, Any]:
         "percent": percent(job),
         "is_final": is_final(job),
         "phases": [{"name": name, "is_now": job.state in states} for name, states in phases],
-        "outcomes": [{"name": name, "number": getattr(job, name)} for name in OUTCOMES],
+        "outcomes": [{"name": name, "number": getattr(job, name)} for name in ImportRow.Outcome.values],
         "has_outcomes": job.state in (State.CONFIRMED, State.IMPORTING, *FINAL),
         "buckets": [{"name": name, "number": getattr(job, name)} for name in ImportRow.Undo.values],
         "has_buckets": job.state in UNDO or job.resume_state == State.UNDO_REQUESTED,
@@ -65,9 +64,7 @@ def progress_context(job: ImportJob) -> dict[str, Any]:
         "can_cancel": job.state not in FINAL,
         "can_pause": job.state in POLLED and not job.held_reason,
         "can_resume": job.held_reason == "paused",
-        "can_undo": job.state in ENDED
-        and bool(job.created or job.updated)
-        and job.resume_state != State.UNDO_REQUESTED,
+        "can_undo": is_undoable(job),
         "can_retry": job.state in (State.FAILED, State.CANCELLED),
     }
 

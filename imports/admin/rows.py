@@ -30,7 +30,8 @@ def rows_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob)
     rows, next_after = page_of(job, chosen)
     groups = [(group, chosen.is_of(group)) for group in (*count_by_reason(job), *count_undone(job))]
     context = {
-        **model_admin.page_context(request, job, title=f"Rows of {job}"),
+        **model_admin.page_context(request, title=f"Rows of {job}", original=job),
+        "job": job,
         "rows": rows,
         "chosen": chosen,
         "query": _query(chosen),
@@ -40,8 +41,8 @@ def rows_view(model_admin: ImportJobAdmin, request: HttpRequest, job: ImportJob)
         "shown": next((group for group, is_shown in groups if is_shown), None),
         "has_decidable": any(row.is_decidable for row in rows),
         "selected_count": job.rows.filter(selected=True, decision__in=["create", "update"]).count(),
-        "is_deciding": job.state in DECIDABLE and not job.held_reason and model_admin.may_act(request),
-        "is_choosing": job.state == ImportJob.State.READY and model_admin.may_act(request),
+        "is_deciding": job.state in DECIDABLE and not job.held_reason and model_admin.has_act_permission(request),
+        "is_choosing": job.state == ImportJob.State.READY and model_admin.has_act_permission(request),
     }
     return render(request, "imports/admin/rows.html", context)
 

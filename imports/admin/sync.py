@@ -3,21 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
+from config.job_admin import ButtonsAdmin, JobAdmin
 from config.jobs import controls
 from config.jobs.models import JobAttempt, Priority
-from config.owned_admin import ReadOnlyAdmin
 from imports.admin.beeper import connect_beeper_view
 from imports.admin.mail import mail_file_view, mail_server_view, past_view
 from imports.models import SyncRun
@@ -26,24 +21,21 @@ from imports.sync.asking import CannotSync, ask
 ATTEMPTS_SHOWN = 20
 
 VERBS = {
-    "retry": (controls.retry, "It is tried again from where it stopped."),
+    "retry": (controls.retry, "Trying again from where it stopped."),
     "cancel": (controls.cancel, "Cancelled. What was already read stays."),
     "pause": (controls.pause, "Paused."),
-    "resume": (controls.resume, "It goes on."),
+    "resume": (controls.resume, "Resumed."),
 }
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ReadOnlyAdmin):
+class SyncRunAdmin(ButtonsAdmin, JobAdmin):
     """Every reading of mail, meetings or chats: how far it came, and what was left out, and why."""
 
     list_display = ["name", "of_account", "badge", "seen", "written", "left_out", "queued_at", "finished_at"]
     list_display_links = ["name"]
     list_select_related = ["account"]
     list_filter = [("state", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter)]
-    sortable_by = ()
-    ordering = ["-id"]
-    actions = ["retry", "cancel"]
     actions_list = [
         {"title": "Read now", "icon": "sync", "items": ["sync_mail", "sync_calendar", "sync_chats"]},
         {"title": "Read more", "icon": "history", "items": ["read_past", "read_file"]},
@@ -59,19 +51,11 @@ class SyncRunAdmin(ReadOnlyAdmin):
     def of_account(self, run: SyncRun) -> str:
         return str(run.account) if run.account else "A mail file"
 
-    @display(description="State")
-    def badge(self, run: SyncRun) -> SafeString:
-        return render_to_string("kith/job_state.html", {"job": run})
-
     @display(description="Left out")
     def left_out(self, run: SyncRun) -> int:
         return sum(int(error.get("count", 1)) for error in run.errors if isinstance(error, dict))
 
     # --- Pages --------------------------------------------------------------------------------------------------------
-    def get_urls(self) -> list[URLPattern]:
-        act = self.admin_site.admin_view(require_POST(self.act))
-        return [path("<path:object_id>/act", act, name="imports_syncrun_act"), *super().get_urls()]
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -79,8 +63,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         attempts = JobAttempt.objects.filter(kind=run._meta.label_lower, job_id=run.pk).order_by("-id")
         is_final = run.state in SyncRun.FINAL_STATES
         context = {
-            **self.page_context(request, title=str(run)),
-            "original": run,
+            **self.page_context(request, title=str(run), original=run),
             "run": run,
             "attempts": attempts[:ATTEMPTS_SHOWN],
             "may_act": self.has_act_permission(request),
@@ -91,14 +74,10 @@ class SyncRunAdmin(ReadOnlyAdmin):
         }
         return render(request, "imports/admin/sync.html", context)
 
-    def act(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Do what a button of the page says."""
-        run: SyncRun = self.get_owned_or_404(request, object_id)
-        self.require_act(request)
-        verb, done = VERBS.get(request.POST.get("verb", ""), (None, ""))
-        if verb is not None and self._is_alone(run, request) and verb(SyncRun.objects.filter(pk=run.pk)):
+    def do(self, request: HttpRequest, run: SyncRun, verb: str) -> None:
+        act, done = VERBS.get(verb, (None, ""))
+        if act is not None and self._is_alone(run, request) and act(SyncRun.objects.filter(pk=run.pk)):
             messages.success(request, done)
-        return HttpResponseRedirect(reverse("admin:imports_syncrun_change", args=[run.pk]))
 
     @action(description="Mail", url_path="mail", icon="mail", permissions=["act"])
     def sync_mail(self, request: HttpRequest) -> HttpResponse:
@@ -130,7 +109,6 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     def _sync_now(self, request: HttpRequest, kind: SyncRun.Kind) -> HttpResponse:
         """Ask first: a link that somebody was sent must not start anything."""
-        changelist = HttpResponseRedirect(reverse("admin:imports_syncrun_changelist"))
         if request.method != "POST":
             context = {**self.page_context(request, title=f"Read {kind.label.lower()} now"), "kind": kind}
             return render(request, "imports/admin/sync_now.html", context)
@@ -139,15 +117,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
             runs = ask(kind, now=timezone.now(), owner_id=owner_id, triggered_by="person", priority=Priority.PERSON)
         except CannotSync as problem:
             messages.error(request, str(problem))
-            return changelist
+            return self.to_list()
         if runs:
-            messages.success(request, f"On its way: {len(runs)}.")
+            messages.success(request, f"Started: {len(runs)}.")
         else:
             messages.warning(request, f"You have no account whose {kind.label.lower()} could be read.")
-        return changelist
-
-    def page_context(self, request: HttpRequest, *, title: str) -> dict[str, Any]:
-        return {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
+        return self.to_list()
 
     # --- Actions ------------------------------------------------------------------------------------------------------
     @admin.action(description="Retry", permissions=["act"])
@@ -157,24 +132,13 @@ class SyncRunAdmin(ReadOnlyAdmin):
         )
         messages.success(request, f"Put back in the queue: {count}.")
 
-    @admin.action(description="Cancel", permissions=["act"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
-        messages.success(request, f"Cancelled: {controls.cancel(queryset)}.")
-
     def _is_alone(self, run: SyncRun, request: HttpRequest) -> bool:
         """Say whether no other run of the account and kind is on its way: then this one can be taken up again."""
         others = SyncRun.objects.filter(account=run.account_id, kind=run.kind, state__in=["queued", "running"])
         if run.account_id is None or run.state not in SyncRun.FINAL_STATES or not others.exists():
             return True
-        messages.warning(request, f"{run}: a later one is on its way already.")
+        messages.warning(request, f"{run}: a later run is already waiting or running.")
         return False
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("imports.change_syncrun"))
 
     def has_connect_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("imports.add_provideraccount"))
-
-    def require_act(self, request: HttpRequest) -> None:
-        if not self.has_act_permission(request):
-            raise PermissionDenied

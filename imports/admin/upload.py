@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
-from django.urls import reverse
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from imports import lifecycle
@@ -45,11 +44,11 @@ def upload_view(model_admin: ImportJobAdmin, request: HttpRequest) -> HttpRespon
     if request.method == "POST" and form.is_valid():
         try:
             job = start(request, form.cleaned_data)
-            return HttpResponseRedirect(reverse("admin:imports_importjob_change", args=[job.pk]))
+            return model_admin.to_page(job)
         except lifecycle.UploadRefused as refusal:
             form.add_error("file", str(refusal))
     context = {
-        **model_admin.page_context(request, None, title="Import a file"),
+        **model_admin.page_context(request, title="Import a file"),
         "form": form,
         "csv_limit": filesizeformat(settings.IMPORT_CSV_MAX_BYTES),
         "vcard_limit": filesizeformat(settings.IMPORT_VCARD_MAX_BYTES),

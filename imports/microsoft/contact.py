@@ -21,7 +21,7 @@ ADDRESSES = {"homeAddress": "Home", "businessAddress": "Work", "otherAddress": "
 LISTS = ("emailAddresses", "imAddresses", "categories", *PHONES)
 KEPT = {"spouseName": "Spouse", "manager": "Manager", "assistantName": "Assistant", "profession": "Profession"}
 SELECTED = (*TEXTS, *LISTS, *ADDRESSES, *KEPT)
-UNREADABLE = "Microsoft sent something that is no contact."
+UNREADABLE = "Microsoft sent something that is not a contact."
 
 
 def read_contact(value: object, *, account_id: UUID, region: str) -> Person:

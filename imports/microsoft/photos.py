@@ -17,11 +17,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from config.jobs.failures import JobFailure, PermissionFailure, TemporaryFailure
+from config.jobs.failures import JobFailure, PermissionFailure, TemporaryFailure, parse_retry_after
 from imports.answers import Object, number, object_at, objects, text
 from imports.microsoft.mailbox import IMMUTABLE, Mailbox
 from imports.models import ProviderAccount
-from media_store.fetching import FetchError, parse_retry_after
+from media_store.fetching import FetchError
 from media_store.models import PhotoJob
 from media_store.sources import Answer
 

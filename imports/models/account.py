@@ -65,6 +65,7 @@ class ProviderAccount(OwnedModel):
 
     class Meta:
         ordering = ["provider", "address"]
+        verbose_name = "account"
         constraints = [
             models.UniqueConstraint(fields=["owner", "provider", "external_id"], name="provideraccount_once"),
         ]

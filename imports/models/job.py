@@ -106,6 +106,7 @@ class ImportJob(LeasedJob):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "import"
         indexes = [
             *job_indexes("importjob", STEPS),
             models.Index(fields=["owner", "-id"], name="importjob_owner"),

@@ -15,6 +15,7 @@ class MappingPreset(OwnedModel):
 
     class Meta:
         ordering = ["name"]
+        verbose_name = "column preset"
         constraints = [
             models.UniqueConstraint(fields=["owner", "fingerprint"], name="mappingpreset_once"),
             models.UniqueConstraint(fields=["owner", "name"], name="mappingpreset_name"),

@@ -51,6 +51,7 @@ class SyncRun(LeasedJob):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "sync"
         indexes = [
             *job_indexes("syncrun", STEPS),
             models.Index(fields=["owner", "-id"], name="syncrun_owner"),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db import models
 from django.utils import timezone
@@ -47,32 +45,19 @@ from health.models import (
     RelationshipHealth,
     Reminder,
 )
-from imports.models import ImportJob, ImportRow, MappingPreset, ProviderAccount, SyncRun
+from imports.models import ImportJob, ImportRow, MappingPreset, ProviderAccount, Revocation, SyncRun
 from media_store.models import Part, PhotoJob, SupportVideo
 from tests.factories import make_photo_job, make_user
 from tests.imports.accounts import make_account
 
-GRANTS = (
-    "contacts.migrations.0002_member_group",
-    "contacts.migrations.0006_merge_rights",
-    "contacts.migrations.0008_chat_rights",
-    "imports.migrations.0012_sync_rights",
-    "imports.migrations.0003_member_group",
-    "imports.migrations.0005_preset_rights",
-    "imports.migrations.0009_account_rights",
-    "config.migrations.0003_audit_append_only",
-    "config.migrations.0005_notice_rights",
-    "contacts.migrations.0003_facts",
-    "health.migrations.0002_seed",
-    "health.migrations.0004_rights_and_bands",
-)
-
 
 def make_member(username: str) -> User:
-    """Make a staff user with the rights of a member; the group is made again where a test has emptied the tables."""
-    for migration in GRANTS:
-        import_module(migration).grant_to_members(apps, None)
-    user = make_user(username)
+    """Make a staff user with the rights of a member."""
+    return enrol(make_user(username))
+
+
+def enrol(user: User) -> User:
+    """Give the user the rights of a member."""
     user.groups.add(Group.objects.get(name=GROUP))
     return user
 
@@ -262,6 +247,9 @@ MAKERS: dict[type[models.Model], Callable[[User, str], Any]] = {
     ImportJob: make_import,
     ProviderAccount: lambda owner, text: make_account(
         owner, address=text, last_error=text, state="needs_reconnect", scopes=(text,)
+    ),
+    Revocation: lambda owner, text: Revocation.objects.create(
+        owner_id=owner.pk, account_key=uuid7(), provider="google", address=text, state="failed", last_error=text
     ),
     MappingPreset: lambda owner, text: MappingPreset.objects.create(
         owner=owner, name=text[:100], fingerprint=text[:64], mapping={text: "email"}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.db import models
 from unfold.admin import ModelAdmin
@@ -75,6 +81,7 @@ def test_every_table_of_ours_says_whose_its_rows_are_or_is_shared_on_purpose() -
         "media_store.PartVideo": "part",
     }
     shared = {
+        "imports.Revocation",  # outlives its owner, whose id it keeps
         "media_store.Blob",
         "media_store.StoredFile",
         "media_store.Part",
@@ -90,3 +97,32 @@ def test_every_table_of_ours_says_whose_its_rows_are_or_is_shared_on_purpose() -
             continue
         names = {field.name for field in relations_of(model)}
         assert "owner" in names or reached_through.get(label) in names, f"{label} has no owner"
+
+
+def test_the_application_imports_only_what_the_base_requirements_install() -> None:
+    installed = set(
+        re.findall(r"^([a-z0-9._-]+)==", (settings.BASE_DIR / "requirements/base.txt").read_text(), re.M)
+    ) | {"imap-tools"}
+    ours = {"config", "samples", "bench", "tests"} | set().union(*LAYERS)
+    distributions = packages_distributions()
+    imported = {name: file for file in application_files() for name in imported_by(file)}
+    for name, file in imported.items():
+        if name in ours or name in sys.stdlib_module_names:
+            continue
+        packages = {package.lower().replace("_", "-") for package in distributions.get(name, [])}
+        assert packages & installed, f"{file} imports {name}, which requirements/base.txt does not install"
+
+
+def application_files() -> list[Path]:
+    return [file for label in set().union(*LAYERS) for file in (settings.BASE_DIR / label).rglob("*.py")]
+
+
+def imported_by(file: Path) -> set[str]:
+    """Return the names of the packages that a file imports, wherever in it that is."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found

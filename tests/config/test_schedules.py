@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
@@ -143,3 +146,14 @@ def test_two_schedulers_of_django_q2_give_each_slot_to_one_task(done: list[str])
     answers = [schedules.run(*task["args"], **task["kwargs"]) for task in tasks]
     assert answers.count(True) == 1
     assert done == ["test"]
+
+
+@pytest.mark.django_db
+def test_expired_sessions_go_with_the_nightly_pruning() -> None:
+    for days in (-1, 1):
+        session = SessionStore()
+        session["days"] = days
+        session.set_expiry(timezone.now() + timedelta(days=days))
+        session.save()
+    LINES["prune"].work()
+    assert [session.get_decoded()["days"] for session in Session.objects.all()] == [1]

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from config.audit import AuditEvent
+from imports.admin import ProviderAccountAdmin
 from imports.models import ImportJob, ProviderAccount, SyncRun
 from tests.admin.rows import make_member
 from tests.imports.accounts import GOOGLE_SCOPES, make_account
@@ -270,3 +271,49 @@ def test_tokens_are_on_no_page(browser: Client, alice: User, google: GoogleStand
         answer = browser.get(f"{ACCOUNTS}{path}")
         assert b"stand-in-token" not in answer.content
         assert account.sealed_tokens.text.encode() not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("provider", "reads", "place"),
+    [
+        ("imap", "mail", "/admin/imports/syncrun/mail-server/"),
+        ("beeper", "contacts, chats", "/admin/imports/syncrun/beeper/"),
+    ],
+)
+def test_an_account_without_a_consent_page_is_reconnected_by_entering_it_again(
+    browser: Client, alice: User, provider: str, reads: str, place: str
+) -> None:
+    account = make_account(alice, provider=provider, state="needs_reconnect", last_error="Refused.")
+    assert f'href="{place}"' in page(browser, f"{account.pk}/change/")
+    assert f'data-label="Reads">{reads}<' in page(browser)
+
+
+def test_a_page_is_called_as_in_the_navigation(browser: Client, alice: User) -> None:
+    text = page(browser, f"{make_account(alice).pk}/change/")
+    assert "Provider account" not in text
+    for words in ("Bringing in </a >", "Accounts </a >", "Google: mara@example.com </a >"):
+        assert words in text
+    assert "Connect an account </span >" in page(browser, "connect/")
+
+
+def test_a_mail_server_is_not_asked_where_its_password_could_not_be_kept(browser: Client, settings: Any) -> None:
+    settings.FIELD_KEYS = []
+    form = {"address": "ida@example.com", "host": "127.0.0.1", "port": "1", "password": "secret"}
+    text = text_of(browser.post("/admin/imports/syncrun/mail-server/", form))
+    assert "Passwords can only be kept with FIELD_KEYS" in text
+
+
+@pytest.mark.parametrize("verb", ["switch", "import", "disconnect", "remove"])
+def test_a_button_for_an_account_that_another_window_has_removed_finds_nothing(
+    browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    account = make_account(alice, state="disconnected")
+    look_up = ProviderAccountAdmin.get_owned_or_404
+
+    def then_removed(*args: Any) -> Any:
+        found = look_up(*args)
+        ProviderAccount.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(ProviderAccountAdmin, "get_owned_or_404", then_removed)
+    assert press(browser, account, verb, import_rhythm="daily").status_code == 404

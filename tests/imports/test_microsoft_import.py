@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
 from config.jobs.draining import drain
 from contacts.models import Contact, ContactPicture, ExternalIdentity
 from imports.accounts import holding
 from imports.accounts.importing import start_import
 from imports.microsoft import folders
-from imports.microsoft.mailbox import Mailbox
 from imports.models import ImportJob, ImportRow, ProviderAccount
 from media_store.models import PhotoJob
 from tests.imports.accounts import make_account
@@ -194,22 +191,3 @@ def test_a_folder_that_is_gone_means_going_through_all_that_is_left(owner: User,
     job = import_all(account)
     assert (job.total, counts(job)) == (25, {"unchanged": 25})
     assert ImportRow.objects.filter(job=job, reason="external_identity").count() == 25
-
-
-def test_a_mailbox_is_asked_by_no_more_than_four_at_once(owner: User, settings: Any) -> None:
-    with microsoft_stand_in(latency=0.3) as microsoft:
-        settings.MICROSOFT_GRAPH_URL = microsoft.address
-        account = make_account(owner, microsoft)
-
-        def ask() -> None:
-            try:
-                with Mailbox(account) as mailbox:
-                    mailbox.get("/me/contactFolders")
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(8) as threads:
-            for asked in [threads.submit(ask) for _ in range(8)]:
-                asked.result()
-    assert microsoft.peak == 4
-    assert microsoft.count("folders") == 8

@@ -13,7 +13,7 @@ from config.jobs.models import HeldReason
 from contacts.models import Contact
 from imports.accounts.importing import start_import
 from imports.google import people
-from imports.listing import MAX_RESTARTS
+from imports.listing import MAX_RESTARTS, MAX_STALLS
 from imports.microsoft import folders
 from imports.models import ImportJob, ImportRow, ProviderAccount
 from imports.turns import release_throttled
@@ -57,6 +57,7 @@ TEMPORARY: dict[str, tuple[Fault, str]] = {
     "cut": (faults.cut(), "connection_failed"),
     "truncated": (faults.truncated(), "bad_answer"),
     "wrong types": (faults.wrong_types(), "bad_answer"),
+    "an error as a success": (faults.error_in_success(), "bad_answer"),
 }
 
 
@@ -163,11 +164,17 @@ def test_an_empty_page_is_not_the_end(owner: User, google: GoogleStandIn) -> Non
     assert_whole(begin(make_account(owner, google)))
 
 
-def test_a_page_that_leads_to_itself_for_ever_is_given_up(owner: User, google: GoogleStandIn) -> None:
-    google.fault("connections", faults.usual(), faults.forever(faults.empty_page()))
+def test_a_page_that_leads_to_itself_is_waited_for_a_while(owner: User, google: GoogleStandIn) -> None:
+    google.fault("connections", faults.usual(), *[faults.empty_page()] * MAX_STALLS)
+    assert_whole(begin(make_account(owner, google)))
+
+
+def test_a_page_that_leads_to_itself_for_ever_is_left_until_later(owner: User, google: GoogleStandIn) -> None:
+    google.fault("connections", faults.usual(), *[faults.empty_page()] * (MAX_STALLS + 1))
     job = begin(make_account(owner, google))
-    assert (job.state, job.error_code) == ("pending", "endless_listing")
-    assert google.count("connections") < 20
+    assert (job.state, job.error_code, job.total) == ("pending", "endless_listing", 10)
+    assert google.count("connections") == MAX_STALLS + 2
+    assert_whole(go_on(job))
 
 
 def test_a_page_that_comes_twice_makes_nobody_twice(owner: User, google: GoogleStandIn) -> None:

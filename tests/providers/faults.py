@@ -85,6 +85,11 @@ def broken(status: int = 503, *, retry_after: float | None = None) -> Fault:
     return Fault(lambda _, __, ___: replace(page))
 
 
+def error_in_success() -> Fault:
+    """An error in the provider's own wording, but with the status of a success, as some gateways send it."""
+    return Fault(lambda stand_in, _, __: replace(stand_in.refusal(503, "", "Backend error."), status=200))
+
+
 def cut(share: float = 0.5) -> Fault:
     """The connection ends after `share` of the body."""
 
