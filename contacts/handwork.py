@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from contacts.models import CommunicationEvent, Deal
+from contacts.models import Chat, CommunicationEvent, Deal
+from contacts.models.chat import Matched
 from contacts.registries import among
 
 Check = Callable[[Collection[UUID]], set[UUID]]
@@ -22,10 +23,13 @@ def register_check(check: Check) -> None:
 
 
 def written_by_hand(contact_ids: Collection[UUID]) -> set[UUID]:
-    """Return those of these contacts on which something hangs that a person wrote: notes, deals, reminders."""
+    """Return those of these contacts on which something hangs that a person wrote or decided.
+
+    These are notes, deals, chats linked by hand, reminders.
+    """
     if not contact_ids:
         return set()
-    return {contact_id for check in (_events, _deals, *checks) for contact_id in check(contact_ids)}
+    return {contact_id for check in (_events, _deals, _chats, *checks) for contact_id in check(contact_ids)}
 
 
 def _events(contact_ids: Collection[UUID]) -> set[UUID]:
@@ -38,3 +42,9 @@ def _events(contact_ids: Collection[UUID]) -> set[UUID]:
 def _deals(contact_ids: Collection[UUID]) -> set[UUID]:
     links = Deal.contacts.through._default_manager.filter(contact_id__in=among(contact_ids))
     return set(links.values_list("contact_id", flat=True))
+
+
+def _chats(contact_ids: Collection[UUID]) -> set[UUID]:
+    """Chats of which a person said whose they are."""
+    chats = Chat.objects.filter(contact__in=among(contact_ids), matched_by=Matched.HAND)
+    return set(chats.order_by().values_list("contact_id", flat=True))

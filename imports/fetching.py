@@ -153,8 +153,8 @@ def _values(job: ImportJob, row: ReadRow) -> tuple[Any, ...]:
         _json(parsed),
         raw,
         _photo(job, contact),
-        Decision.CREATE,
-        Reason.NEW,
+        Decision.SKIP if row.reason else Decision.CREATE,
+        row.reason or Reason.NEW,
         "",
         uuid7(),
     )

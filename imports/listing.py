@@ -27,7 +27,10 @@ MAX_STALLS = 5
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One entry of an address book. Without a `contact` it was deleted there, or (`problem`) cannot be read."""
+    """One entry of an address book. Without a `contact` it was deleted there, or (`problem`) cannot be read.
+
+    `left_out` is the reason (imports.reasons) why it is not imported unless a person wants it after all.
+    """
 
     external_id: str
     contact: IncomingContact | None = None
@@ -35,6 +38,7 @@ class Person:
     is_removed: bool = False
     former_ids: tuple[str, ...] = ()
     problem: str = ""
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class AddressBook(Protocol):
         """Return the names of the listings that make up the book."""
 
     def id_prefixes(self) -> list[str]:
-        """Return how the identities begin that the listings bring; "" for any."""
+        """Return how the identities begin that the listings bring; "" for any, none when nobody is ever gone."""
 
     def page(self, listing: str, *, link: str, since: str) -> ListedPage:
         """Ask for one page: the first for an empty `link`; only what has changed where there is a `since`.
@@ -143,4 +147,4 @@ def _row(person: Person, position: int) -> ReadRow:
     if person.contact is None:
         contact = IncomingContact(external_id=person.external_id)
         return ReadRow(position, 0, contact, person.raw, reason=Reason.BROKEN_ENTRY, error=person.problem)
-    return ReadRow(position, 0, person.contact, person.raw)
+    return ReadRow(position, 0, person.contact, person.raw, reason=person.left_out)

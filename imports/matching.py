@@ -12,12 +12,12 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from contacts.matching import NameWords, name_words, names_agree
-from contacts.models import Contact, ContactEmail, ContactPhone, ExternalIdentity, MergeRecord
+from contacts.models import Chat, ChatParticipant, Contact, ContactEmail, ContactPhone, ExternalIdentity, MergeRecord
 from imports.identities import OF_ACCOUNT
 from imports.models import ImportJob, ImportRow
 from imports.reasons import Reason
 
-OWN, IDENTITY, EMAIL, PHONE = 0, 1, 2, 3
+OWN, IDENTITY, CHAT, EMAIL, PHONE = 0, 1, 2, 3, 4
 HOLDERS_TO_COMPARE = 50
 
 # The id under which contacts.exporting writes a contact that no other program has named: ours, if it is there still.
@@ -64,8 +64,19 @@ CANDIDATES = f"""
         where phone.owner_id = %(owner)s and phone.e164 = entry.e164 and entry.e164 <> ''
         order by contact_id limit {HOLDERS_TO_COMPARE}
     ) holder
-    order by 1, 2, 3
 """
+
+# Whose chat it is, however that was found: the contact that people see there. A group says nothing about one of them.
+LINKED = f"""
+    union
+    select position, {CHAT}, chat.contact_id
+    from page
+    join {ChatParticipant._meta.db_table} person on person.external_id = page.external_id and page.external_id <> ''
+    join {Chat._meta.db_table} chat on chat.id = person.chat_id
+    where chat.owner_id = %(owner)s and chat.account_key = %(account)s and chat.kind = '{Chat.Kind.SINGLE}'
+      and chat.contact_id is not null
+"""
+IN_ORDER = " order by 1, 2, 3"
 
 
 @dataclass
@@ -95,8 +106,9 @@ def find_candidates(job: ImportJob, *, first: int, last: int) -> dict[int, Candi
         "last": last,
     }
     found: dict[int, Candidates] = defaultdict(Candidates)
+    linked = LINKED if job.provider == ImportJob.Provider.BEEPER else ""
     with connection.cursor() as cursor:
-        cursor.execute(CANDIDATES, parameters)
+        cursor.execute(f"{CANDIDATES}{linked}{IN_ORDER}", parameters)
         for position, rung, contact_id in cursor.fetchall():
             found[position].by_rung[rung].append(contact_id)
     return found
@@ -116,7 +128,7 @@ def names_of(contact_ids: Collection[UUID]) -> dict[UUID, NameWords]:
 def choose(candidates: Candidates, *, words: NameWords, names: Mapping[UUID, NameWords], provider: str) -> Match:
     """Take the highest rung that holds. E-mail and phone hold only for a contact whose name agrees with `words`."""
     accepted = {
-        rung: [pk for pk in ids if pk in names and (rung <= IDENTITY or names_agree(names[pk], words))]
+        rung: [pk for pk in ids if pk in names and (rung <= CHAT or names_agree(names[pk], words))]
         for rung, ids in sorted(candidates.by_rung.items())
     }
     held = {rung: ids for rung, ids in accepted.items() if ids}
@@ -126,8 +138,8 @@ def choose(candidates: Candidates, *, words: NameWords, names: Mapping[UUID, Nam
     # Of several holders: whom the other rungs know too, whose name is the very same, who was there first.
     ids.sort(key=lambda pk: (sum(pk in others for others in held.values()), names[pk] == words), reverse=True)
     if any(ids[0] not in others for others in held.values()):
-        return Match(ids, Reason.CONFLICT, is_by_identity=rung <= IDENTITY)
-    return Match(ids, _reason(rung, provider), is_by_identity=rung <= IDENTITY)
+        return Match(ids, Reason.CONFLICT, is_by_identity=rung <= CHAT)
+    return Match(ids, _reason(rung, provider), is_by_identity=rung <= CHAT)
 
 
 def _reason(rung: int, provider: str) -> Reason:
@@ -135,6 +147,8 @@ def _reason(rung: int, provider: str) -> Reason:
         return Reason.KITH_ID
     if rung == IDENTITY:
         return Reason.VCARD_UID if provider == ImportJob.Provider.VCARD else Reason.EXTERNAL_IDENTITY
+    if rung == CHAT:
+        return Reason.LINKED_CHAT
     return Reason.EMAIL if rung == EMAIL else Reason.PHONE
 
 

@@ -195,7 +195,7 @@ def write_plan(job: ImportJob, planned: list[Planned]) -> None:
 def expected_counts(job: ImportJob) -> dict[str, int]:
     """Return what executing the plan would count, by the names of the job's counters; they add up to its total."""
     rows = ImportRow.objects.filter(job=job).order_by().values_list("decision", "selected").annotate(Count("pk"))
-    counts = dict.fromkeys(("created", "updated", "unchanged", "skipped", "invalid", "failed"), 0)
+    counts: dict[str, int] = dict.fromkeys(ImportRow.Outcome.values, 0)
     for decision, is_selected, number in rows:
         is_left_out = decision in COUNTERS and decision != Decision.INVALID and not is_selected
         counts["skipped" if is_left_out else COUNTERS.get(decision, "skipped")] += number

@@ -69,5 +69,5 @@ def status(job: ImportJob, *, now: datetime) -> dict[str, Any]:
         "started_at": started_at,
         "completed_at": job.finished_at,
         "duration_seconds": round((ended_at - started_at).total_seconds(), 3) if started_at else None,
-        "error_message": job.last_error or None,
+        "error_message": job.last_error or job.get_held_reason_display() or None,
     }

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     KITH_ID = "kith_id"
     EXTERNAL_IDENTITY = "external_identity"
     VCARD_UID = "vcard_uid"
+    LINKED_CHAT = "linked_chat"
     EMAIL = "email"
     PHONE = "phone"
     CONFLICT = "conflict"
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     DUPLICATE_IN_FILE = "duplicate_in_file"
     LISTED_AGAIN = "listed_again"
     GONE_AT_SOURCE = "gone_at_source"
+    NOBODY_HERE = "nobody_here"
     DESELECTED = "deselected"
     CHANGED_SINCE = "changed_since"
     DATABASE_ERROR = "database_error"
@@ -59,6 +61,7 @@ SENTENCES = {
     Reason.KITH_ID: "The entry was exported from this very contact, or from one that was merged into it.",
     Reason.EXTERNAL_IDENTITY: "The contact came from the same entry of this source before.",
     Reason.VCARD_UID: "The contact has the same vCard UID.",
+    Reason.LINKED_CHAT: "The chat with this person is linked to the contact.",
     Reason.EMAIL: "The contact has one of the e-mail addresses, and the names agree.",
     Reason.PHONE: "The contact has one of the phone numbers, and the names agree.",
     Reason.CONFLICT: "Identity, e-mail and phone point to different contacts; the stronger one was taken.",
@@ -66,6 +69,7 @@ SENTENCES = {
     Reason.DUPLICATE_IN_FILE: "An earlier entry of this file is the same person and took over these values.",
     Reason.LISTED_AGAIN: "The provider listed the same person again; what it said last was taken.",
     Reason.GONE_AT_SOURCE: "The person was deleted at the source. A contact that came from there stays, with a mark.",
+    Reason.NOBODY_HERE: "You have said of the chat with this person that it is with nobody here.",
     Reason.DESELECTED: "It was not selected.",
     Reason.CHANGED_SINCE: "The contact was changed, added or deleted after the preview. Import it again.",
     Reason.DATABASE_ERROR: "The database refused the values.",
@@ -73,7 +77,7 @@ SENTENCES = {
     Reason.ALREADY_GONE: "The contact was deleted before.",
     Reason.EDITED: "It is no longer what the import wrote: something was changed, added or removed since.",
     Reason.LATER_IMPORT: "A later import wrote to the same contact.",
-    Reason.BY_HAND: "Something hangs on the contact that a person wrote: a note, a call, a deal or a reminder.",
+    Reason.BY_HAND: "Something hangs on it that a person wrote or decided: a note, a call, a deal, a chat, a reminder.",
     Reason.PICTURE_CHOSEN: "A person uploaded, pinned or blocked a picture of the contact, or it has another one now.",
     Reason.MERGED: "The contact was merged with another one since.",
 }

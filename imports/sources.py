@@ -10,6 +10,7 @@ from django.conf import settings
 from config.jobs.failures import PermanentFailure
 from contacts.regions import phone_region
 from imports.accounts.sessions import api_session
+from imports.beeper.people import open_address_book
 from imports.google.people import GoogleAddressBook
 from imports.listing import AccountSource, AddressBook
 from imports.microsoft.folders import MicrosoftAddressBook
@@ -80,7 +81,14 @@ def _microsoft(account: ProviderAccount) -> Iterator[AddressBook]:
         yield MicrosoftAddressBook(mailbox, region=phone_region(account.owner_id))
 
 
+@contextmanager
+def _beeper(account: ProviderAccount) -> Iterator[AddressBook]:
+    with open_address_book(account, region=phone_region(account.owner_id)) as book:
+        yield book
+
+
 ADDRESS_BOOKS: dict[str, Callable[[ProviderAccount], AbstractContextManager[AddressBook]]] = {
     Provider.GOOGLE: _google,
     Provider.MICROSOFT: _microsoft,
+    Provider.BEEPER: _beeper,
 }

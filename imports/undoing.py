@@ -19,6 +19,7 @@ from django.db.utils import DataError, IntegrityError
 from config.jobs.draining import Budget
 from config.jobs.leases import fenced
 from config.jobs.settling import Settlement, completed, progressed, settle
+from contacts.chats.linking import free_chats
 from contacts.handwork import written_by_hand
 from contacts.models import Organization, Tag
 from contacts.names import sort_name
@@ -118,6 +119,7 @@ def _erase(contact_ids: Collection[UUID], *, owner_id: int) -> None:
     """Delete contacts with all that hangs on them; the import's own rows stay as its journal."""
     if not contact_ids:
         return
+    free_chats(contact_ids)
     for relation in relations.values():
         if relation.model is not ImportRow:
             relation.erase(contact_ids)

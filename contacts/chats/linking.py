@@ -8,8 +8,8 @@ from django.db import connection, transaction
 
 from config.jobs.models import Priority
 from contacts.chats.caching import BEEPER
+from contacts.chats.describing import describe
 from contacts.chats.recording import SOURCE
-from contacts.composing import Composer
 from contacts.incoming import IncomingContact
 from contacts.models import (
     Chat,
@@ -24,6 +24,7 @@ from contacts.models import (
 )
 from contacts.models.chat import Matched
 from contacts.recording import link_answers
+from contacts.registries import ContactIds, among
 from media_store.models import PhotoJob
 from media_store.photos import create_photo_job
 
@@ -55,7 +56,7 @@ class NotLinkable(Exception):
 def link_chat(chat: Chat, contact: Contact) -> None:
     """Say that the chat, with all its parts, is with `contact`: past messages move there, more are read by the sync."""
     if chat.kind != Chat.Kind.SINGLE:
-        raise NotLinkable("A group is with several people: link those with whom there is a chat of their own.")
+        raise NotLinkable("A group has several people: link your chats with each of them instead.")
     if contact.owner_id != chat.owner_id:
         raise NotLinkable("The contact belongs to somebody else.")
     with transaction.atomic():
@@ -68,14 +69,22 @@ def unlink_chat(chat: Chat) -> None:
         _set_contact(chat, None, how=Matched.NOBODY)
 
 
+def free_chats(contact_ids: ContactIds) -> None:
+    """Let the chats of these contacts stay, and be matched anew, when the contacts go; in the caller's transaction."""
+    freed = {"contact": None, "matched_by": Matched.NOT}
+    ChatParticipant.objects.filter(contact__in=among(contact_ids)).update(**freed)
+    Chat.objects.filter(contact__in=among(contact_ids)).update(**freed, read_activity=None, read_until=None)
+
+
 def make_contact(chat: Chat, *, region: str) -> Contact:
     """Make a contact of the one other person in the chat, with what the messenger says of them, and link it."""
     people = list(chat.participants.all()[:2])
     if chat.kind != Chat.Kind.SINGLE or len(people) != 1:
         raise NotLinkable("Only a chat with one other person can become a contact.")
-    if chat.contact_id is not None:
-        raise NotLinkable(f"{chat} is linked to a contact already.")
     with transaction.atomic():
+        # Asked under the lock: two clicks must not make two contacts.
+        if Chat.objects.select_for_update(no_key=True).get(pk=chat.pk).contact_id is not None:
+            raise NotLinkable(f"{chat} is linked to a contact already.")
         contact = _create(chat, people[0], region=region)
         _set_contact(chat, contact.pk, how=Matched.HAND)
     return contact
@@ -107,12 +116,7 @@ def _move_events(chat_ids: list[UUID], before: list[UUID], contact_id: UUID | No
 
 
 def _create(chat: Chat, person: ChatParticipant, *, region: str) -> Contact:
-    composer = Composer(region=region)
-    composer.set_line("display_name", person.name or chat.title)
-    composer.add_phone(person.phone, label=chat.network, is_primary=True)
-    composer.add_email(person.email, label=chat.network, is_primary=True)
-    composer.add_handle(person.username, label=chat.network)
-    found = composer.finish()
+    found = describe(person, network=chat.network, title=chat.title, region=region)
     contact = Contact.objects.create(
         owner_id=chat.owner_id,
         display_name=found.display_name or str(chat),

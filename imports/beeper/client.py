@@ -12,10 +12,15 @@ from urllib.parse import quote
 import requests
 from urllib3.exceptions import HTTPError
 
-from config.jobs.failures import CursorFailure, PermanentFailure, PermissionFailure, TemporaryFailure
+from config.jobs.failures import (
+    CursorFailure,
+    PermanentFailure,
+    PermissionFailure,
+    TemporaryFailure,
+    parse_retry_after,
+)
 from imports.accounts.transport import as_failure, guard
 from imports.beeper.connection import Connection
-from media_store.fetching import parse_retry_after
 from media_store.transport import DeadlinePassed
 
 SECONDS = 30.0

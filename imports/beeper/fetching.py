@@ -9,47 +9,64 @@ from uuid import UUID
 
 import requests
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from urllib3.exceptions import HTTPError
 
-from config.jobs.failures import JobFailure, PermissionFailure
+from config.jobs.failures import JobFailure, PermissionFailure, parse_retry_after
 from contacts.chats.caching import BEEPER
 from imports.accounts.transport import TooLarge, guard
 from imports.beeper.connection import Connection, connection_of
 from imports.beeper.media import Place, is_data, place_of, read_data
 from imports.models import ProviderAccount
-from media_store.fetching import STATUSES, Fetched, FetchError, parse_retry_after
+from media_store.fetching import STATUSES, Fetched, FetchError
 from media_store.models import PhotoJob
 from media_store.sources import Answer
 from media_store.transport import DeadlinePassed
 
 Verdict = PhotoJob.Verdict
 
+REFERENCE_MAX = 255
+
 
 def fetch_many(jobs: Sequence[PhotoJob]) -> Mapping[int, Answer]:
     """Return for each job how its picture is fetched; the workers' threads do it, ten at a time.
 
-    `source_ref` is the id of the account, which must be the job owner's; `source_url` is what Beeper calls the address.
+    `source_ref` is the id of the account, which must be the job owner's, and `source_url` what Beeper calls the
+    address; or both are in `source_ref`, as `reference` writes it.
     """
-    ids = {pk for job in jobs if (pk := _uuid(job.source_ref))}
-    accounts = {str(account.pk): account for account in ProviderAccount.objects.filter(pk__in=ids)}
+    places = {job.pk: _account_and_address(job) for job in jobs}
+    accounts = ProviderAccount.objects.in_bulk({pk for pk, _ in places.values() if pk})
     connections = {pk: _connection(account) for pk, account in accounts.items()}
     answers: dict[int, Answer] = {}
     for job in jobs:
-        account = accounts.get(job.source_ref)
-        if is_data(job.source_url):
-            answers[job.pk] = partial(_read_data, job.source_url)
+        account_id, address = places[job.pk]
+        account = accounts.get(account_id) if account_id else None
+        if is_data(address):
+            answers[job.pk] = partial(_read_data, address)
         elif account is None or account.owner_id != job.owner_id or account.state == ProviderAccount.State.DISCONNECTED:
             answers[job.pk] = FetchError(Verdict.GONE, "The account that the picture came from is gone.")
         else:
-            answers[job.pk] = _answer(job.source_url, connections[job.source_ref])
+            answers[job.pk] = _answer(address, connections[account.pk])
     return answers
+
+
+def reference(account_id: UUID, address: str) -> str:
+    """Return what an import says of a picture, and `PhotoJob.source_ref` then; "" for an address that is too long."""
+    found = f"{BEEPER}:{account_id.hex}:{address}"
+    return found if len(found) <= REFERENCE_MAX else ""
 
 
 def waiting_pictures(account_id: UUID) -> QuerySet[PhotoJob]:
     """Return the photo jobs that have to ask this account's Beeper; they are held and released with it."""
-    waiting = PhotoJob.State.PENDING
-    return PhotoJob.objects.filter(source_kind=BEEPER, source_ref=str(account_id), state=waiting)
+    own = Q(source_ref=str(account_id)) | Q(source_ref__startswith=f"{BEEPER}:{account_id.hex}:")
+    return PhotoJob.objects.filter(own, source_kind=BEEPER, state=PhotoJob.State.PENDING)
+
+
+def _account_and_address(job: PhotoJob) -> tuple[UUID | None, str]:
+    if not job.source_ref.startswith(f"{BEEPER}:"):
+        return _uuid(job.source_ref), job.source_url
+    _, account_hex, address = (*job.source_ref.split(":", 2), "")[:3]
+    return _uuid(account_hex), address
 
 
 def _answer(address: str, found: Connection | FetchError) -> FetchError | Callable[[], Fetched]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from imports.models import ImportJob
+from imports.models import ImportJob, ImportRow
 from imports.planning import expected_counts
 
 State = ImportJob.State
 
-OUTCOMES = ("created", "updated", "unchanged", "skipped", "invalid", "failed")
+OUTCOMES = ImportRow.Outcome.values
 SUMS = ("total", *OUTCOMES, "photos_queued")
 
 

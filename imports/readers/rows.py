@@ -52,7 +52,8 @@ class ReadRow:
 
     `position` counts from 1. `offset` is where the next entry begins, in bytes of the file: reading on from it gives
     what the full read would have given. `raw` is the entry's own text, without pictures, at most RAW_MAX characters.
-    Without a `contact` the entry is invalid: `reason` is a code of `imports.reasons`, `error` a sentence.
+    Without a `contact` the entry is invalid: `reason` is a code of `imports.reasons`, `error` a sentence. With both a
+    `contact` and a `reason` it is left out unless a person decides otherwise.
     """
 
     position: int

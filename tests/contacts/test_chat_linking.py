@@ -23,6 +23,7 @@ from media_store.models import PhotoJob
 from tests.admin.rows import make_member
 from tests.factories import make_contact as make_person
 from tests.factories import make_photo_job
+from tests.media_store.asking import allow
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +139,7 @@ def test_a_chat_is_not_linked_to_somebody_elses_contact(owner: User, other_owner
 
 def test_an_unknown_person_becomes_a_contact_with_all_that_the_messenger_says(owner: User) -> None:
     chat = bring_in(owner, person(phone=PHONE, email=EMAIL, username="@ada"))
+    seen_before = Chat.objects.get(pk=chat.pk)
     Chat.objects.filter(pk=chat.pk).update(picture_url="mxc://beeper.local/a")
     contact = make_contact(Chat.objects.get(pk=chat.pk), region="US")
     assert (contact.display_name, contact.given_name, contact.family_name) == ("Ada Example", "Ada", "Example")
@@ -146,8 +148,10 @@ def test_an_unknown_person_becomes_a_contact_with_all_that_the_messenger_says(ow
     picture = ContactPicture.objects.get(contact=contact)
     assert (picture.source, picture.photo_job.source_kind) == ("beeper", "beeper")
     assert Chat.objects.get(pk=chat.pk).contact == contact
-    with pytest.raises(NotLinkable, match="already"):
-        make_contact(Chat.objects.get(pk=chat.pk), region="US")
+    for known in (Chat.objects.get(pk=chat.pk), seen_before):
+        with pytest.raises(NotLinkable, match="already"):
+            make_contact(known, region="US")
+    assert Contact.objects.count() == 1
 
 
 def test_the_same_person_in_another_chat_is_known_by_identity(owner: User) -> None:
@@ -215,3 +219,17 @@ def test_a_member_makes_contacts_of_several_chats(client: Client) -> None:
     contact = Contact.objects.filter(owner=member)[0]
     page = client.get(reverse("admin:contacts_contact_change", args=[contact.pk])).content.decode()
     assert reverse("admin:contacts_chat_change", args=[contact.chats.get().pk]) in page
+
+
+def test_somebody_who_may_not_add_contacts_makes_none_of_chats(client: Client) -> None:
+    member = make_member("carol")
+    member.groups.clear()
+    client.force_login(allow(member, "view_chat", "change_chat"))
+    chat = bring_in(member, person())
+    url = reverse("admin:contacts_chat_changelist")
+    client.post(url, {"action": "make_contacts", "_selected_action": [str(chat.pk)], "index": 0})
+    page = client.get(reverse("admin:contacts_chat_change", args=[chat.pk]))
+    assert b'value="make"' not in page.content
+    assert client.post(reverse("admin:contacts_chat_act", args=[chat.pk]), {"verb": "make"}).status_code == 403
+    assert client.get(reverse("admin:contacts_chat_link", args=[chat.pk])).status_code == 403
+    assert not Contact.objects.exists()

@@ -60,7 +60,7 @@ def test_a_short_wait_that_the_provider_asks_for_is_waited_for(owner: User, goog
 def test_what_cannot_be_imported_is_said_in_plain_words(owner: User, other_owner: User, google: GoogleStandIn) -> None:
     with pytest.raises(CommandError, match="Connect it in the admin first"):
         import_provider("google", "--account", "nobody@example.com")
-    with pytest.raises(CommandError, match="conversations and no address book"):
+    with pytest.raises(CommandError, match="No Beeper account 'any' is connected"):
         import_provider("beeper", "--account", "any")
     account = make_account(owner, google)
     make_account(other_owner, google)

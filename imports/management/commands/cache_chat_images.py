@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--owner", metavar="USERNAME", help="only the chats of this user")
-        parser.add_argument("--network", metavar="NAME", default="", help="only chats on this network, as WhatsApp")
+        parser.add_argument("--network", metavar="NAME", default="", help="only chats on this network, like WhatsApp")
         parser.add_argument("--limit", type=int, metavar="N", help="queue at most N")
         parser.add_argument("--refresh", action="store_true", help="also fetch again what is cached")
         parser.add_argument("--json", action="store_true", help="print one JSON object")

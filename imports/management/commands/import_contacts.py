@@ -29,8 +29,8 @@ class Command(ActingCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-        parser.add_argument("--owner", required=True, help="user name of whose contacts these become")
-        parser.add_argument("--preview", action="store_true", help="stop before anything is written, say what would be")
+        parser.add_argument("--owner", required=True, help="username of the owner of the new contacts")
+        parser.add_argument("--preview", action="store_true", help="write nothing; say what would be written")
         parser.add_argument("--mapping", metavar="P", help="JSON file of CSV header to field, or the name of a preset")
         parser.add_argument(
             "--overwrite", action="store_true", help="replace single values; else only blanks are filled"
