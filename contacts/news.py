@@ -15,7 +15,10 @@ _listeners: list[Listener] = []
 
 
 def register_listener(listener: Listener) -> None:
-    """Let `listener(owner_id, contact_ids)` hear of new facts; called from AppConfig.ready."""
+    """Let `listener(owner_id, contact_ids)` hear of new facts; called from AppConfig.ready.
+
+    Without contacts it is the owner's deals that changed.
+    """
     _listeners.append(listener)
 
 
@@ -24,3 +27,9 @@ def tell(owner_id: int, contact_ids: Collection[UUID]) -> None:
     if contact_ids:
         for listener in _listeners:
             listener(owner_id, contact_ids)
+
+
+def tell_of_deals(owner_id: int) -> None:
+    """Say that deals of one owner changed that no contact speaks for; call it in the transaction that writes them."""
+    for listener in _listeners:
+        listener(owner_id, ())

@@ -35,7 +35,8 @@ def steps_for(health: RelationshipHealth | DealHealth) -> list[Step]:
 
 def unrated(health: RelationshipHealth | DealHealth) -> bool:
     """Say whether a rating of a meeting or call would add the factor of mood."""
-    return health.score is not None and health.profile == "signals" and "sentiment" not in health.factors
+    has_factors = bool(health.factors) and health.profile == "signals"  # an organization's score has none
+    return has_factors and health.score is not None and "sentiment" not in health.factors
 
 
 def _contact_steps(health: RelationshipHealth) -> Iterator[Step]:

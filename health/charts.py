@@ -13,19 +13,24 @@ from health.models import HealthSnapshot
 
 SPARK_DAYS = 90
 HISTORY_DAYS = 400
+# Labels under a line; every other one is left out on a phone.
+TICKS = 5
 Point = tuple[date, int | None]
 
 
 @dataclass(frozen=True)
 class Line:
-    """The lines of one score, each the `points` of a polyline; where there was no score the line is broken."""
+    """The lines of one score, each the `points` of a polyline; where there was no score the line is broken.
+
+    `ticks` are days at even distances, the first and the last at the ends of the line.
+    """
 
     width: int
     height: int
     lines: list[str]
     last: tuple[float, float] | None
     label: str
-    marks: list[tuple[float, str]]
+    ticks: list[str]
 
 
 def draw(history: Sequence[Point], *, today: date, days: int, width: int, height: int, margin: int = 2) -> Line | None:
@@ -47,7 +52,7 @@ def draw(history: Sequence[Point], *, today: date, days: int, width: int, height
         lines=[" ".join(f"{x},{y}" for x, y in _stepped(run)) for run in placed],
         last=placed[-1][-1] if known[-1][1] is not None else None,
         label=_label(known),
-        marks=[(place(day, 0)[0], f"{day:%b}") for day in _month_starts(first, today)],
+        ticks=[_tick(first + timedelta(days=round(days * at / (TICKS - 1))), days=days) for at in range(TICKS)],
     )
 
 
@@ -73,12 +78,12 @@ def _stepped(run: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _label(known: list[Point]) -> str:
     (first_day, first), (_, last) = known[0], known[-1]
     start = "no score" if first is None else str(first)
-    return f"{start} on {first_day:%d %B %Y}, {'no score' if last is None else last} now"
+    return f"{start} on {first_day.day} {first_day:%B %Y}, {'no score' if last is None else last} now"
 
 
-def _month_starts(first: date, today: date) -> list[date]:
-    days = (first + timedelta(days=number) for number in range((today - first).days + 1))
-    return [day for day in days if day.day == 1][::2]
+def _tick(day: date, *, days: int) -> str:
+    """Return the day as short as the span allows."""
+    return f"{day:%b %Y}" if days > 300 else f"{day.day} {day:%b}"
 
 
 def histories(subject: str, ids: Sequence[Any], *, since: date) -> dict[Any, list[Point]]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
+from contacts.models import CommunicationEvent
 from health.models import RelationshipHealth
+
+Kind = CommunicationEvent.Kind
+TOUCHES = (Kind.EMAIL, Kind.CALL, Kind.CHAT, Kind.MEETING)
 
 # Without a rhythm of their own or a wish: a month.
 USUAL_GAP_DAYS = 30.0
@@ -34,6 +38,12 @@ def going_cold(*, owner_id: int, now: datetime) -> QuerySet[RelationshipHealth]:
     rows = rows.annotate(
         overdue=Case(When(gap_days__gt=0, days_since_contact__isnull=False, then=overdue), default=Value(0.0))
     )
+    # Whoever was talked to a moment ago is gone from the list before the score has followed.
+    touched = CommunicationEvent.objects.filter(
+        contact=OuterRef("contact"), kind__in=TOUCHES, automated=False,
+        happened_at__gt=OuterRef("calculated_at"), happened_at__lte=now,
+    )  # fmt: skip
+    rows = rows.exclude(Q(contact__facts_at__gt=F("calculated_at")) & Exists(touched))
     rated: QuerySet[Any] = rows
     is_cold = Q(is_ghost_risk=True, days_since_contact__gte=PATIENCE_DAYS) | Q(overdue__gt=0)
     return rated.filter(is_cold).order_by("-overdue", "score", "pk")

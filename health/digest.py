@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.db import transaction
@@ -49,12 +49,14 @@ def send(owner_id: int, *, now: datetime) -> bool:
     sections = news.sections() if news.has_any else []
     if not sections:
         return False
+    shown = {"sections": sections, "home": _link("admin:index"), "subject": news.subject(), "today": today}
     with transaction.atomic():
         notices = notify(
             owner_id,
             kind=KIND,
             subject=news.subject(),
-            body=render_to_string("health/digest.txt", {"sections": sections, "home": _link("admin:index")}),
+            body=render_to_string("health/digest.txt", shown),
+            html=render_to_string("health/digest.html", shown),
             payload=slack.payload(news.subject(), sections),
             webhook=WEBHOOK,
             key=today.isoformat(),
@@ -99,11 +101,12 @@ class News:
         counts = [
             (self.contacts.count(), "relationship has changed", "relationships have changed"),
             (self.deals.count(), "deal has changed", "deals have changed"),
+            (self.alerts.count(), "new alert", "new alerts"),
             (self.follow_ups.count(), "follow-up is due", "follow-ups are due"),
             (len(self.birthdays), "birthday ahead", "birthdays ahead"),
         ]
         parts = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
-        return "Kith: " + (", ".join(parts) or "new alerts")
+        return "Kith: " + ", ".join(parts)
 
     def sections(self) -> list[Section]:
         texts = messages.texts_of(self.owner_id)
@@ -148,14 +151,14 @@ def _contact_line(row: RelationshipHealth, texts: dict[str, str]) -> dict[str, s
     step = f"{row.get_action_display()}: {messages.suggestion(row, texts)}" if is_worse and row.message_context else ""
     return {
         "title": str(row.contact),
-        "text": f"{_label(row, row.told_status)} -> {row.get_status_display()}. {row.sentence}",
+        "text": f"{_label(row, row.told_status)} -> {row.sentence}",
         "step": step,
         "url": _link("admin:contacts_contact_change", row.contact_id),
     }
 
 
 def _deal_line(row: DealHealth) -> dict[str, str]:
-    text = f"{_label(row, row.told_status)} -> {row.get_status_display()}. {row.sentence}"
+    text = f"{_label(row, row.told_status)} -> {row.sentence}"
     return {"title": str(row.deal), "text": text, "url": _link("admin:contacts_deal_change", row.deal_id)}
 
 
@@ -173,7 +176,9 @@ def _follow_up_line(reminder: Reminder) -> dict[str, str]:
 
 
 def _birthday_line(birthday: reminders.Birthday) -> dict[str, str]:
-    text = f"{birthday.day:%A, %d %B}" + (f", turns {birthday.age}" if birthday.age is not None else "")
+    text = f"{birthday.day:%A}, {birthday.day.day} {birthday.day:%B}" + (
+        f", turns {birthday.age}" if birthday.age is not None else ""
+    )
     return {"title": birthday.name, "text": text, "url": _link("admin:contacts_contact_change", birthday.contact_id)}
 
 
@@ -182,8 +187,13 @@ def _label(row: RelationshipHealth | DealHealth, status: str) -> str:
 
 
 def _today(owner_id: int, now: datetime) -> date:
+    """Return the date in the owner's time zone, in the hub's where theirs is not known on this machine."""
     name = UserProfile.objects.filter(pk=owner_id).values_list("time_zone", flat=True).first()
-    return now.astimezone(ZoneInfo(name or "UTC")).date()
+    try:
+        zone = ZoneInfo(name or settings.TIME_ZONE)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = ZoneInfo(settings.TIME_ZONE)
+    return now.astimezone(zone).date()
 
 
 def _link(name: str, *args: object) -> str:

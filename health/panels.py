@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -13,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from contacts.models import Contact, Deal
 from contacts.registries import Panel, register_deal_panel, register_panel
 from health import advice, charts, messages, wording
-from health.models import BandChange, DealHealth, KeepInTouch, RelationshipHealth, Reminder, Signal
+from health.models import BandChange, DealHealth, HealthRun, KeepInTouch, RelationshipHealth, Reminder, Signal
 
 CHANGES_SHOWN = 8
 SIGNALS_SHOWN = 8
@@ -47,15 +48,23 @@ def contact_panel(contact: Contact, request: HttpRequest) -> dict[str, Any] | No
         health.contact = contact
     may_act = request.user.has_perm("contacts.change_contact")
     return {
-        **(explained(health) if health else {"health": None}),
+        "score": explained(health) if health else None,
         "contact": contact,
         "signals": Signal.objects.filter(contact=contact).order_by("resolved_at", "-detected_at")[:SIGNALS_SHOWN],
         "suggestion": messages.suggestion(health, messages.texts_of(contact.owner_id)) if health else "",
         "wish": KeepInTouch.objects.filter(contact=contact).first(),
         "reminders": Reminder.objects.filter(contact=contact, state=Reminder.State.OPEN),
         "now": timezone.now(),
+        "is_behind": health is not None and health.facts_seen_at != contact.facts_at,
+        "run": _run_ahead(contact),
         "may_act": may_act and not contact.archived_at,
     }
+
+
+def _run_ahead(contact: Contact) -> HealthRun | None:
+    """Return a run that waits or works and will look at this contact."""
+    runs = HealthRun.objects.filter(Q(owner_id=contact.owner_id) | Q(owner=None), finished_at=None)
+    return runs.filter(Q(only=[]) | Q(only__contains=[contact.pk])).exclude(state=HealthRun.State.FAILED).first()
 
 
 def deal_panel(deal: Deal, request: HttpRequest) -> dict[str, Any] | None:
@@ -63,7 +72,7 @@ def deal_panel(deal: Deal, request: HttpRequest) -> dict[str, Any] | None:
     health = DealHealth.objects.filter(deal=deal).first()
     if health is None or not request.user.has_perm("health.view_dealhealth"):
         return None
-    return explained(health)
+    return {"score": explained(health)}
 
 
 def explained(health: Health) -> dict[str, Any]:
@@ -81,7 +90,7 @@ def explained(health: Health) -> dict[str, Any]:
         "risks": [wording.RISKS.get(name, name) for name in health.risk_factors],
         "steps": advice.steps_for(health),
         "is_unrated": advice.unrated(health),
-        "chart": charts.draw(history, today=today, days=days, width=640, height=120, margin=6),
+        "chart": charts.draw(history, today=today, days=days, width=1000, height=100, margin=0),
         "changes": _changes(health, subject, key),
     }
 

@@ -72,8 +72,10 @@ def revise(
 
 
 def activate(profile: HealthProfile) -> None:
-    """Make this the profile that runs use."""
+    """Make this the profile that runs use; of several at the same moment the last one stays."""
     with transaction.atomic():
+        # Locked one after the other: without it neither of two sees that the other's profile has become active.
+        list(HealthProfile.objects.select_for_update().order_by("pk"))
         HealthProfile.objects.filter(active=True).exclude(pk=profile.pk).update(active=False)
         HealthProfile.objects.filter(pk=profile.pk).update(active=True)
 

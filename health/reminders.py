@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Right
 from django.utils import timezone
 
 from contacts.models import Contact
@@ -75,12 +76,13 @@ def birthdays_ahead(*, owner_id: int, today: date, days: int = 14) -> list[Birth
     for day in ahead:
         if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).month == 3:
             by_ending["-02-29"] = day
-    contacts = Contact.objects.filter(owner_id=owner_id, archived_at=None).exclude(birthday="")
+    contacts = Contact.objects.filter(owner_id=owner_id, archived_at=None).annotate(ending=Right("birthday", 6))
     found = [
         Birthday(pk, name, day, None if birthday.startswith("--") else day.year - int(birthday[:4]))
-        for pk, name, birthday in contacts.values_list("pk", "display_name", "birthday")
-        for day in [by_ending.get(birthday[-6:])]
-        if day
+        for pk, name, birthday, ending in contacts.filter(ending__in=by_ending).values_list(
+            "pk", "display_name", "birthday", "ending"
+        )
+        for day in [by_ending[ending]]
     ]
     return sorted(found, key=lambda birthday: (birthday.day, birthday.name))
 

@@ -94,10 +94,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many rows are in each band now and would be then; how many move, and ten of those that move farthest."""
+    """How many rows are in each band now and would be then, how many move, and ten of those that move farthest.
+
+    `moves` is (band, its label, band then, its label, how many), the largest first.
+    """
 
     kind: str
     bands: list[tuple[str, str, int, int]]
+    moves: list[tuple[str, str, str, str, int]]
     moved: int
     total: int
     examples: list[Example] = field(default_factory=list)
@@ -128,6 +132,7 @@ def _outcome(profile: HealthProfile, kind: str, limits: Limits, user: User) -> O
     return Outcome(
         kind=kind,
         bands=_bands(kind, counts),
+        moves=_moves(kind, counts),
         moved=sum(count for before, after, count in counts if before != after),
         total=sum(count for _, _, count in counts),
         examples=examples,
@@ -148,6 +153,12 @@ def _bands(kind: str, counts: list[tuple[str, str, int]]) -> list[tuple[str, str
         for value, label in _labels(kind).items()
     ]
     return [band for band in found if band[2] or band[3]]
+
+
+def _moves(kind: str, counts: list[tuple[str, str, int]]) -> list[tuple[str, str, str, str, int]]:
+    labels = _labels(kind)
+    found = [(old, labels[old], new, labels[new], count) for old, new, count in counts if old != new]
+    return sorted(found, key=lambda move: (-move[-1], move))
 
 
 def _labels(kind: str) -> dict[str, str]:

@@ -62,8 +62,18 @@ FACTS = {
     "touches": "Messages, calls and meetings in 30 days",
 }
 
-
 RARE = ("moves", "cancellations", "excluded", "waiting_days")
+AMOUNTS = ("deal_value", "deal_value_at_risk")
+
+# What asked for a run.
+TRIGGERS = {
+    "schedule": "Every morning",
+    "cron": "A scheduler outside",
+    "facts": "New facts",
+    "person": "A person",
+    "command": "The command line",
+    "demo": "The demo",
+}
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -72,8 +82,16 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
-def facts_of(facts: dict[str, object]) -> list[tuple[str, object]]:
+def facts_of(facts: dict[str, object]) -> list[tuple[str, str]]:
     """Return label and value of the facts that people understand, in a fixed order; zeros of rare ones are left out."""
     return [
-        (label, facts[name]) for name, label in FACTS.items() if name in facts and (facts[name] or name not in RARE)
+        (label, _shown(name, facts[name]))
+        for name, label in FACTS.items()
+        if name in facts and (facts[name] or name not in RARE)
     ]
+
+
+def _shown(name: str, value: object) -> str:
+    if name in AMOUNTS and isinstance(value, (int, float)):
+        return f"{value:,.2f}"
+    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@
         payload={"text": "128 contacts imported", "job": 7},  the webhook's JSON; Slack shows `text`
         webhook="IMPORT_WEBHOOK_URL",                         the setting that holds the address, not the address
         subject="Your import has ended",
-        body="128 contacts imported.",                        plain text
+        body="128 contacts imported.",                        plain text; `html` may say the same to mail programs
         key="import 7",                                       the same key again sends nothing
     )
 
@@ -36,6 +36,7 @@ def notify(
     kind: str,
     subject: str,
     body: str = "",
+    html: str = "",
     payload: dict[str, Any] | None = None,
     webhook: str = "",
     key: str = "",
@@ -46,5 +47,7 @@ def notify(
     """
     from config.notices import notifying  # not above: its model can only be loaded when the apps are
 
-    message = notifying.Message(kind=kind, subject=subject, body=body, payload=payload, webhook=webhook, key=key)
+    message = notifying.Message(
+        kind=kind, subject=subject, body=body, html=html, payload=payload, webhook=webhook, key=key
+    )
     return notifying.enqueue(owner_id, message)

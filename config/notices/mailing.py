@@ -1,4 +1,4 @@
-"""One plain e-mail to the owner by the server of EMAIL_URL."""
+"""One e-mail to the owner by the server of EMAIL_URL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import smtplib
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 
 from config.jobs.failures import PermanentFailure, TemporaryFailure
 from config.notices.models import Notice
@@ -22,12 +22,14 @@ def mail(notice: Notice) -> None:
     if not notice.owner.email:
         raise PermanentFailure("The owner has no e-mail address.", code="no_address")
     host = urlsplit(settings.BASE_URL).hostname or "localhost"
-    message = EmailMessage(
+    message = EmailMultiAlternatives(
         subject=" ".join(notice.subject.split()),
         body=notice.body,
         to=[notice.owner.email],
         headers={"Message-ID": f"<notice-{notice.pk}@{host}>", "Auto-Submitted": "auto-generated"},
     )
+    if notice.html:
+        message.attach_alternative(notice.html, "text/html")
     try:
         message.send()
     except smtplib.SMTPAuthenticationError:

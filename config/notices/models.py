@@ -46,6 +46,7 @@ class Notice(LeasedJob):
     payload = models.JSONField(null=True, blank=True)
     subject = models.CharField(max_length=200)
     body = models.TextField(blank=True, default="")
+    html = models.TextField(blank=True, default="", db_default="", help_text="The same as the text, for an e-mail.")
 
     objects = OwnedQuerySet.as_manager()
 

@@ -24,6 +24,7 @@ class Message:
     kind: str
     subject: str
     body: str = ""
+    html: str = ""
     payload: dict[str, Any] | None = None
     webhook: str = ""
     key: str = ""
@@ -72,6 +73,7 @@ def _write(owner_id: int, channel: str, message: Message) -> tuple[Notice, bool]
         "webhook": message.webhook if is_request else "",
         "payload": message.payload if is_request else None,
         "body": "" if is_request else message.body,
+        "html": "" if is_request else message.html,
     }
     known = {"owner_id": owner_id, "kind": message.kind, "channel": channel, "key": message.key}
     if not message.key:

@@ -23,5 +23,5 @@ def _send(notice: Notice) -> list[Settlement]:
     send = webhooks.post if notice.channel == Notice.Channel.WEBHOOK else mailing.mail
     send(notice)
     with fenced(notice):
-        Notice.objects.filter(pk=notice.pk).update(payload=None, body="")
+        Notice.objects.filter(pk=notice.pk).update(payload=None, body="", html="")
         return settle([completed(notice)])

@@ -11,13 +11,12 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 
 import requests
 from django.conf import settings
 
-from config.jobs.failures import PermanentFailure, TemporaryFailure
+from config.jobs.failures import PermanentFailure, TemporaryFailure, parse_retry_after
 from config.notices.models import Notice
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
@@ -71,17 +70,6 @@ def _check(status: int, headers: Mapping[str, str]) -> None:
         return
     code = f"http_{status}"
     if status >= 500 or status in SLOW_DOWN:
-        wait = retry_after(headers.get("Retry-After", ""), now=datetime.now(UTC))
+        wait = parse_retry_after(headers.get("Retry-After", ""), now=datetime.now(UTC))
         raise TemporaryFailure(f"The webhook's server answered {status}.", code=code, retry_after=wait)
     raise PermanentFailure(f"The webhook's server refuses the request: it answered {status}.", code=code)
-
-
-def retry_after(text: str, *, now: datetime) -> timedelta | None:
-    """Read a Retry-After header, seconds or a date; None when it says nothing that can be read."""
-    if text.isascii() and text.isdigit() and len(text) < 8:
-        return timedelta(seconds=int(text))
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(timedelta(0), moment.replace(tzinfo=moment.tzinfo or UTC) - now)

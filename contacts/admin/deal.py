@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Count, ExpressionWrapper, F, OuterRef, QuerySet, Subquery, fields
@@ -126,7 +128,24 @@ class DealAdmin(OwnedAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
         super().save_related(request, form, formsets, change)
         deal: Deal = form.instance
-        news.tell(deal.owner_id, list(deal.contacts.values_list("pk", flat=True)))
+        contact_ids = list(deal.contacts.values_list("pk", flat=True))
+        if contact_ids:
+            news.tell(deal.owner_id, contact_ids)
+        else:
+            news.tell_of_deals(deal.owner_id)
+
+    def delete_model(self, request: HttpRequest, obj: Deal) -> None:
+        self.delete_queryset(request, Deal.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Deal]) -> None:
+        """Delete deals and let the scores of their contacts follow."""
+        about: defaultdict[int, set[UUID]] = defaultdict(set)
+        links = Deal.contacts.through.objects.filter(deal__in=queryset)
+        for owner_id, contact_id in links.values_list("deal__owner_id", "contact_id"):
+            about[owner_id].add(contact_id)
+        super().delete_queryset(request, queryset)
+        for owner_id, contact_ids in about.items():
+            news.tell(owner_id, contact_ids)
 
 
 @admin.register(DealStage)

@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from config.jobs.models import Priority
 from contacts.models import Contact
 from health import reminders
+from health.models import Reminder
 from health.refreshing import request_run
 from health.talking import talked
 
@@ -48,21 +49,21 @@ def _talked(request: HttpRequest, contact: Contact, now: datetime) -> None:
 
 def _snooze(request: HttpRequest, contact: Contact, now: datetime) -> None:
     reminders.snooze(contact, until=now + SNOOZE)
-    messages.success(request, f"{contact} is quiet for {SNOOZE.days} days: no alerts, not in the list.")
+    messages.success(request, f"{contact} is quiet for {SNOOZE.days} days: no alerts, not among those who go cold.")
 
 
 def _wake(request: HttpRequest, contact: Contact, now: datetime) -> None:
     reminders.snooze(contact, until=None)
-    messages.success(request, f"{contact} is heard again.")
+    messages.success(request, f"{contact} is not snoozed any more.")
 
 
 def _gap(request: HttpRequest, contact: Contact, now: datetime) -> None:
     text = request.POST.get("days", "").strip()
     if text and not (text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST_GAP):
-        messages.error(request, f"Write a number of days from 1 to {LONGEST_GAP:,}, or nothing for the own rhythm.")
+        messages.error(request, f"Write a number of days from 1 to {LONGEST_GAP:,}, or nothing for what is usual.")
         return
     reminders.wish_gap(contact, days=int(text) if text else None)
-    wish = f"every {text} days" if text else "by their own rhythm"
+    wish = "as often as is usual between you" if not text else "every day" if text == "1" else f"every {text} days"
     messages.success(request, f"You wish to be in touch with {contact} {wish}.")
 
 
@@ -70,7 +71,16 @@ def _refresh(request: HttpRequest, contact: Contact, now: datetime) -> None:
     request_run(
         owner_id=contact.owner_id, only=[contact.pk], max_age_hours=0, triggered_by="person", priority=Priority.PERSON
     )
-    messages.success(request, "The score is being computed; reload the page in a moment.")
+    messages.success(request, f"The score of {contact} is being computed.")
 
 
-ACTS = {"talked": _talked, "snooze": _snooze, "wake": _wake, "gap": _gap, "refresh": _refresh}
+def _done(request: HttpRequest, contact: Contact, now: datetime) -> None:
+    number = request.POST.get("reminder", "")
+    mine = Reminder.objects.filter(contact=contact, pk=int(number)) if number.isdecimal() else Reminder.objects.none()
+    if reminders.complete(mine.values_list("pk", flat=True), now=now):
+        messages.success(request, f"The follow-up for {contact} is done.")
+    else:
+        messages.warning(request, "That follow-up was closed before.")
+
+
+ACTS = {"done": _done, "talked": _talked, "snooze": _snooze, "wake": _wake, "gap": _gap, "refresh": _refresh}

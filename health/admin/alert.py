@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RadioFilter
 from unfold.decorators import display
@@ -42,17 +44,18 @@ class AlertStateFilter(RadioFilter):
 class AlertAdmin(ReadOnlyAdmin):
     """The inbox: what the rules have to say, and what the owner makes of it."""
 
-    list_display = ["about", "rule", "grade", "badge", "raised", "buttons"]
+    list_display = ["about", "grade", "badge", "raised", "buttons"]
     list_display_links = ["about"]
     list_select_related = ["rule", "contact", "deal"]
     list_filter = [AlertStateFilter, ("severity", ChoicesDropdownFilter), "rule"]
     sortable_by = ()
+    empty_text = "No rule has anything to say: alerts come when one has held for two refreshes in a row."
     actions = ["acknowledge", "resolve", "dismiss", "snooze"]
 
     # --- Columns ------------------------------------------------------------------------------------------------------
     @display(description="About")
-    def about(self, alert: Alert) -> str:
-        return str(alert.deal or alert.contact)
+    def about(self, alert: Alert) -> SafeString:
+        return format_html('{}<br><span class="kith-quiet">{}</span>', alert.deal or alert.contact, alert.rule)
 
     @display(description="Severity")
     def grade(self, alert: Alert) -> SafeString:
@@ -64,8 +67,9 @@ class AlertAdmin(ReadOnlyAdmin):
         return render_to_string("health/admin/badge.html", {"status": alert.state, "label": alert.get_state_display()})
 
     @display(description="Raised")
-    def raised(self, alert: Alert) -> str:
-        return f"{timezone.localtime(alert.raised_at):%Y-%m-%d}"
+    def raised(self, alert: Alert) -> SafeString:
+        raised, closed = (at and timezone.localtime(at).date() for at in (alert.raised_at, alert.closed_at))
+        return format_html("{}<br>to {}", raised, closed) if closed else format_html("{}", raised)
 
     @display(description="")
     def buttons(self, alert: Alert) -> SafeString:
@@ -90,8 +94,12 @@ class AlertAdmin(ReadOnlyAdmin):
 
     def _act(self, request: HttpRequest, alerts: QuerySet[Alert], verb: str) -> None:
         """Do it where the state allows it, and say how many those were."""
-        count = VERBS[verb][0](alerts)
-        messages.success(request, f"{count} {'alert' if count == 1 else 'alerts'} {VERBS[verb][1]}.")
+        do, done, why_not = VERBS[verb]
+        count = do(alerts)
+        if count:
+            messages.success(request, f"{count} {'alert' if count == 1 else 'alerts'} {done}.")
+        else:
+            messages.warning(request, f"Nothing changed: {why_not}.")
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("health.change_alert"))
@@ -105,7 +113,7 @@ class AlertAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if request.POST.get("verb") in VERBS:
             self._act(request, Alert.objects.filter(pk=alert.pk), request.POST["verb"])
-        return HttpResponseRedirect(reverse("admin:health_alert_changelist"))
+        return HttpResponseRedirect(_back(request))
 
     # --- Pages --------------------------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
@@ -119,6 +127,13 @@ class AlertAdmin(ReadOnlyAdmin):
         if alert.deal_id:
             return HttpResponseRedirect(reverse("admin:contacts_deal_change", args=[alert.deal_id]))
         return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[alert.contact_id]))
+
+
+def _back(request: HttpRequest) -> str:
+    """Return the list with the filters and the page that the person came from."""
+    here = reverse("admin:health_alert_changelist")
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    return f"{here}?{came_from.query}" if came_from.path == here and came_from.query else here
 
 
 def _ids(alerts: QuerySet[Alert]) -> Iterable[int]:
@@ -135,9 +150,21 @@ def _snooze(alerts: QuerySet[Alert]) -> int:
     return alerting.dismiss([alert.pk for alert in found], now=now)
 
 
-VERBS: dict[str, tuple[Callable[[QuerySet[Alert]], int], str]] = {
-    "acknowledge": (lambda alerts: alerting.acknowledge(_ids(alerts), now=timezone.now()), "acknowledged"),
-    "resolve": (lambda alerts: alerting.resolve(_ids(alerts), now=timezone.now()), "resolved"),
-    "dismiss": (lambda alerts: alerting.dismiss(_ids(alerts), now=timezone.now()), "dismissed until it has cleared"),
-    "snooze": (_snooze, "closed and quiet for 14 days"),
+VERBS: dict[str, tuple[Callable[[QuerySet[Alert]], int], str, str]] = {
+    "acknowledge": (
+        lambda alerts: alerting.acknowledge(_ids(alerts), now=timezone.now()),
+        "acknowledged",
+        "what is acknowledged or closed already stays so",
+    ),
+    "resolve": (
+        lambda alerts: alerting.resolve(_ids(alerts), now=timezone.now()),
+        "resolved",
+        "what is closed already stays so",
+    ),
+    "dismiss": (
+        lambda alerts: alerting.dismiss(_ids(alerts), now=timezone.now()),
+        "dismissed until it has cleared",
+        "what is closed already stays so",
+    ),
+    "snooze": (_snooze, "closed and quiet for 14 days", "only open alerts about people can be snoozed"),
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from health.admin.relationship import RelationshipHealthAdmin
 
 PAGE = 25
+TITLE = "Going cold"
 
 
 def cold_view(model_admin: RelationshipHealthAdmin, request: HttpRequest) -> HttpResponse:
@@ -26,8 +27,9 @@ def cold_view(model_admin: RelationshipHealthAdmin, request: HttpRequest) -> Htt
     texts = messages.texts_of(owner_id)
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
-        "opts": model_admin.opts,
-        "title": "Going cold",
+        "model_admin": model_admin,
+        "title": TITLE,
+        "content_title": TITLE,
         "page": page,
         "rows": [{"health": row, "suggestion": messages.suggestion(row, texts)} for row in page],
         "may_act": request.user.has_perm("contacts.change_contact"),

@@ -82,6 +82,8 @@ class CoverageFilter(DropdownFilter):
 
 
 class SilenceFilter(DropdownFilter):
+    """By `days_since_contact`, a column of relationships and an annotation of deals."""
+
     title = "days since contact"
     parameter_name = "silent"
 

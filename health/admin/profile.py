@@ -61,10 +61,12 @@ class HealthProfileAdmin(SharedFields, ReadOnlyAdmin):
         user = request.user
         assert isinstance(user, User)  # noqa: S101 (admin_view lets nobody else in)
         is_tried = form.is_bound and form.is_valid()
+        title = f"{profile.get_name_display()}, version {profile.version}"
         return {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": f"{profile.get_name_display()}, version {profile.version}",
+            "model_admin": self,
+            "title": title,
+            "content_title": title,
             "profile": profile,
             "form": form,
             "may_save": self.has_save_permission(request),

@@ -51,6 +51,7 @@ class RelationshipHealthAdmin(ScoreAdmin):
     search_fields = ["contact__sort_name"]  # shows the box; `get_search_results` does the searching
     search_help_text = "Name of a person or organization"
     actions_list = ["going_cold"]
+    empty_text = "Contacts get a score each morning, with what you record about them, or by Refreshes, Refresh now."
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[RelationshipHealth], search_term: str
@@ -86,9 +87,11 @@ class RelationshipHealthAdmin(ScoreAdmin):
         )
         context = {
             **self.admin_site.each_context(request),
-            **explained(health),
-            "opts": self.opts,
+            "model_admin": self,
             "title": str(health.organization),
+            "content_title": str(health.organization),
+            "score": explained(health),
+            "organization": health.organization,
             "members": members.select_related("contact").order_by("-touches", "pk")[:MEMBERS_SHOWN],
         }
         return render(request, "health/admin/organization.html", context)

@@ -5,8 +5,11 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import display
 
@@ -18,6 +21,7 @@ from health.models import MessageTemplate, Reminder
 
 State = Reminder.State
 WEEK = timedelta(days=7)
+BADGES: dict[str, str] = {State.OPEN: "info", State.DONE: "resolved", State.DISMISSED: "label"}
 
 
 class ReminderStateFilter(RadioFilter):
@@ -46,17 +50,36 @@ class ReminderAdmin(OwnedAdmin):
     """Follow-ups with a day. Contact with the person since then closes them; so does a person here."""
 
     form = ReminderForm
-    list_display = ["contact", "due_on", "note", "is_due", "state", "closed_at"]
+    list_display = ["contact", "due", "note", "badge", "closed_at"]
     list_select_related = ["contact"]
     list_filter = [ReminderStateFilter]
     sortable_by = ()
     autocomplete_fields = ["contact"]
     fields = ["contact", "due_on", "note"]
     actions = ["complete", "put_off", "dismiss"]
+    empty_text = "Ask to be reminded of somebody here or on their page; being in touch closes it by itself."
 
-    @display(description="Due", boolean=True)
-    def is_due(self, reminder: Reminder) -> bool:
-        return reminder.state == State.OPEN and reminder.due_on <= timezone.localdate()
+    @display(description="Due on")
+    def due(self, reminder: Reminder) -> str:
+        return f"{reminder.due_on:%Y-%m-%d}"
+
+    @display(description="State")
+    def badge(self, reminder: Reminder) -> SafeString:
+        is_due = reminder.state == State.OPEN and reminder.due_on <= timezone.localdate()
+        shown = ("warning", "Due") if is_due else (BADGES[reminder.state], reminder.get_state_display())
+        return render_to_string("health/admin/badge.html", {"status": shown[0], "label": shown[1]})
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer the day in a week."""
+        due_on = timezone.localdate() + WEEK
+        return {"due_on": due_on, **super().get_changeform_initial_data(request)}
+
+    def response_add(self, request: HttpRequest, obj: Reminder, post_url_continue: Any = None) -> HttpResponse:
+        """Go back to the contact from whose page the person came."""
+        answer: HttpResponse = super().response_add(request, obj, post_url_continue)
+        if "_save" in request.POST and request.GET.get("contact") == str(obj.contact_id):
+            return HttpResponseRedirect(reverse("admin:contacts_contact_change", args=[obj.contact_id]))
+        return answer
 
     @admin.action(description="Done", permissions=["change"])
     def complete(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
@@ -72,7 +95,10 @@ class ReminderAdmin(OwnedAdmin):
         self._report(request, reminders.dismiss(_ids(queryset), now=timezone.now()), "dismissed")
 
     def _report(self, request: HttpRequest, count: int, done: str) -> None:
-        messages.success(request, f"{count} {'follow-up' if count == 1 else 'follow-ups'} {done}.")
+        if count:
+            messages.success(request, f"{count} {'follow-up' if count == 1 else 'follow-ups'} {done}.")
+        else:
+            messages.warning(request, "Nothing changed: none of these is open.")
 
 
 def _ids(rows: QuerySet[Reminder]) -> list[int]:

@@ -15,10 +15,10 @@ class AlertRule(models.Model):
 
     class Metric(models.TextChoices):
         DAYS_IN_STAGE = "days_in_stage", "Days in the stage, at least"
-        SENTIMENT_DROP = "sentiment_drop", "Drop of sentiment, at least"
+        SENTIMENT_DROP = "sentiment_drop", "Drop of mood (-1 to 1), at least"
         DAYS_SILENT = "days_silent", "Days without activity, at least"
         MEETINGS = "meetings", "Meetings in 30 days, fewer than"
-        ANSWER_HOURS = "answer_hours", "Mean answer time in hours, above"
+        ANSWER_HOURS = "answer_hours", "Hours until an answer on average, more than"
         DAYS_TO_CLOSE = "days_to_close", "Days to the expected close, at most"
         ENTERED_GHOST = "entered_ghost", "The contact became a ghost"
 
@@ -29,9 +29,18 @@ class AlertRule(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     metric = models.CharField(max_length=16, choices=Metric.choices)
-    limit = models.DecimalField(max_digits=8, decimal_places=2, default=0)
+    limit = models.DecimalField(
+        max_digits=8, decimal_places=2, default=0, help_text="The number that the metric is compared with."
+    )
     severity = models.CharField(max_length=8, choices=Severity.choices)
-    superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+    superseded_by = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Where that rule holds, this one is silent.",
+    )
     enabled = models.BooleanField(default=True)
     is_system = models.BooleanField(default=False, editable=False)
 

@@ -26,6 +26,7 @@ class HealthProfile(models.Model):
     active = models.BooleanField(default=False, help_text="The profile that runs use unless told otherwise.")
 
     class Meta:
+        verbose_name = "score profile"
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="healthprofile_one_active"),

@@ -41,6 +41,7 @@ class Reminder(OwnedModel):
     told_at = models.DateTimeField(null=True, editable=False, help_text="When a digest spoke of it.")
 
     class Meta:
+        verbose_name = "follow-up"
         ordering = ["due_on", "id"]
         indexes = [
             models.Index(fields=["owner", "due_on"], condition=Q(state="open"), name="reminder_due"),

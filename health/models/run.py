@@ -44,6 +44,8 @@ class HealthRun(LeasedJob):
     errors = models.JSONField(default=list, blank=True)
 
     class Meta:
+        verbose_name = "refresh"
+        verbose_name_plural = "refreshes"
         ordering = ["-id"]
         indexes = job_indexes("healthrun", STEPS)
         constraints = job_constraints("healthrun", STEPS)

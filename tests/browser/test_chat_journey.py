@@ -67,7 +67,7 @@ def test_chats_come_in_with_their_pictures(page: Page, member: User, complaints:
         expect(page.get_by_text("Connected: LinkedIn, Signal, Telegram, WhatsApp.")).to_be_visible()
         choose(page, "chats")
         page.get_by_role("button", name="Read chats now").click()
-        expect(page.get_by_text("On its way: 1.")).to_be_visible()
+        expect(page.get_by_text("Started: 1.")).to_be_visible()
         work("sync", "photos")
         page.reload()
         shoot(page, "syncs")

@@ -13,13 +13,12 @@ from config.jobs.draining import drain
 from health.models import HealthRun, RelationshipHealth, Reminder
 from tests.browser.browsing import MARKS, sign_in
 from tests.factories import make_contact
-from tests.health.factories import add_event, refresh, seed
+from tests.health.factories import add_event, refresh
 
 pytestmark = [*MARKS, pytest.mark.usefixtures("live_server")]
 
 
 def test_a_cold_relationship_is_warmed(page: Page, member: User, complaints: list[str]) -> None:
-    seed()
     now = timezone.now()
     contact = make_contact(member, "Ada Example", given_name="Ada")
     for days in range(40, 100, 6):
@@ -42,7 +41,7 @@ def test_a_cold_relationship_is_warmed(page: Page, member: User, complaints: lis
     expect(page.get_by_text("Noted: you talked with Ada Example today. 1 follow-up closed.")).to_be_visible()
     drain(HealthRun.QUEUE, is_ringing=False)
     page.reload()
-    expect(page.get_by_text("Nobody goes cold. Well done.")).to_be_visible()
+    expect(page.get_by_text("Nobody is going cold. Well done.")).to_be_visible()
 
     after = RelationshipHealth.objects.get(contact=contact)
     assert after.score is not None

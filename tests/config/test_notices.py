@@ -17,7 +17,6 @@ from config.jobs.draining import Drained, drain
 from config.notices import notify
 from config.notices.models import Notice
 from config.notices.notifying import has_channel, prune
-from config.notices.webhooks import retry_after
 from tests.postbox import Hook, Postbox, mail_server, webhook
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -201,17 +200,3 @@ def test_notices_are_kept_for_thirty_days_after_their_end(owner: User, hook: Hoo
     Notice.objects.filter(pk=waiting.pk).update(state="pending", finished_at=None, queued_at=NOW - timedelta(days=60))
     assert prune(now=NOW) == 1
     assert set(Notice.objects.values_list("pk", flat=True)) == {young.pk, waiting.pk}
-
-
-@pytest.mark.parametrize(
-    ("text", "wait"),
-    [
-        ("120", timedelta(minutes=2)),
-        ("Sun, 01 Mar 2026 12:05:00 GMT", timedelta(minutes=5)),
-        ("Sun, 01 Mar 2026 11:05:00 GMT", timedelta(0)),
-        ("soon", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(text: str, wait: timedelta | None) -> None:
-    assert retry_after(text, now=NOW) == wait

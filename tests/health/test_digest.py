@@ -14,18 +14,12 @@ from contacts.models import Contact, UserProfile
 from health import digest, reminders, slack
 from health.models import Alert, AlertRule, MessageTemplate, RelationshipHealth, Reminder
 from tests.factories import make_contact
-from tests.health.factories import NOW, add_event, ago, health_of, refresh, seed, stage
+from tests.health.factories import NOW, add_event, ago, health_of, refresh, stage
 from tests.postbox import Hook, Postbox, mail_server, webhook
 
 DAY = timedelta(days=1)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def seeded() -> None:
-    """Stages, profiles and rules, also after a test with real transactions."""
-    seed()
 
 
 @pytest.fixture
@@ -76,7 +70,10 @@ def test_a_band_is_told_once_when_it_has_held_for_two_runs(owner: User, hook: Ho
     text = hook.payloads()[0]["text"]
     assert "Ada Example" in text
     assert "Healthy -&gt; " in text
-    assert f"/admin/contacts/contact/{contact.pk}/change/" in postbox.mails[0].get_content()
+    for kind in ("plain", "html"):
+        part = postbox.mails[0].get_body((kind,))
+        assert part
+        assert f"/admin/contacts/contact/{contact.pk}/change/" in part.get_content()
 
 
 def test_the_first_band_is_no_news(owner: User, hook: Hook) -> None:
@@ -174,6 +171,19 @@ def test_a_name_cannot_call_a_whole_channel_or_become_a_link() -> None:
     assert "<!channel>" not in text
     assert "<https://evil" not in text
     assert "<https://kith.example.com/|&lt;!channel&gt; a/b>" in text
+
+
+def test_names_stay_text_in_the_mail(owner: User, postbox: Postbox) -> None:
+    contact = make_contact(owner, "<img src=x> & co")
+    reminders.add_reminder(contact, due_on=NOW.date(), now=ago(1))
+    daily(owner, NOW)
+    [mail] = postbox.mails
+    plain, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    assert plain
+    assert html
+    assert "- <img src=x> & co: 2026-" in plain.get_content()
+    assert "&lt;img src=x&gt; &amp; co</a>" in html.get_content()
+    assert Notice.objects.get().html == ""
 
 
 def test_long_lists_are_cut_and_say_so(owner: User, hook: Hook) -> None:

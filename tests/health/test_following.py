@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from config.jobs.draining import drain
 from config.schedules import LINES
-from contacts.deals import open_deal
+from contacts import news
+from contacts.deals import move_deal, open_deal
 from contacts.events import log_event
 from contacts.models import CommunicationEvent, Contact, Organization
 from health import history, tasks
@@ -100,6 +101,35 @@ def test_facts_written_without_a_word_are_found_by_the_clock(owner: User, other_
     assert HealthRun.objects.get().relationships_refreshed == 1
     assert health_of(ada).status == "unstarted"
     assert tasks.follow_facts(now=timezone.now()) == 0
+
+
+def test_a_deal_without_contacts_is_found_by_the_clock_when_its_stage_changes(owner: User) -> None:
+    scored(owner, "Ada")
+    User.objects.update(last_login=timezone.now())
+    deal = open_deal(owner_id=owner.pk, name="Renewal", stage=stage(), now=timezone.now() - 20 * DAY)
+    refresh(owner, now=timezone.now())
+    assert tasks.follow_facts(now=timezone.now()) == 0
+    assert health_of(deal).facts["days_in_stage"] == 20
+    move_deal(deal, stage=stage("Opportunity"), now=timezone.now())
+    assert tasks.follow_facts(now=timezone.now()) == 1
+    run_health()
+    assert health_of(deal).facts["days_in_stage"] == 0
+    assert tasks.follow_facts(now=timezone.now()) == 0
+    move_deal(deal, stage=stage("Won"), now=timezone.now())
+    assert tasks.follow_facts(now=timezone.now()) == 1
+    run_health()
+    assert not DealHealth.objects.exists()
+    assert tasks.follow_facts(now=timezone.now()) == 0
+
+
+def test_a_deal_that_is_won_loses_its_score_with_the_next_run_for_its_contact(owner: User) -> None:
+    [ada] = scored(owner, "Ada")
+    deal = open_deal(owner_id=owner.pk, name="Renewal", stage=stage(), now=timezone.now(), contacts=(ada,))
+    refresh(owner, now=timezone.now())
+    move_deal(deal, stage=stage("Won"), now=timezone.now())
+    news.tell(owner.pk, [ada.pk])
+    run_health()
+    assert not DealHealth.objects.exists()
 
 
 def test_talking_today_closes_the_follow_ups_that_it_answers(owner: User) -> None:

@@ -73,6 +73,8 @@ def test_what_is_foretold_is_what_comes(hub: User, name: str) -> None:
         )
         moved = {key for key in after[kind] if after[kind][key][0] != before[kind][key][0]}
         assert foretold[kind].moved == len(moved)
+        ways = Counter((before[kind][key][0], after[kind][key][0]) for key in moved)
+        assert {(old, new): count for old, _, new, _, count in foretold[kind].moves} == ways
         examples = foretold[kind].examples
         assert len(examples) == min(10, len(moved))
         for example in examples:

@@ -71,5 +71,5 @@ def _hours(text: str) -> int:
 def _sentence(answer: dict[str, Any]) -> str:
     return (
         f"Refreshed {answer['relationshipsRefreshed']} relationships and {answer['dealsRefreshed']} deals "
-        f"of {answer['usersProcessed']} users."
+        f"of {answer['usersProcessed']} {'user' if answer['usersProcessed'] == 1 else 'users'}."
     )
