@@ -34,17 +34,18 @@ def scratch_database() -> Iterator[str]:
     before = os.environ.get("DATABASE_URL")
     _execute(f'create database "{name}"')
     try:
-        _switch(name)
+        switch(name)
         os.environ["DATABASE_URL"] = url
         call_command("migrate", verbosity=0)
         yield url
     finally:
-        _switch(own)
+        switch(own)
         os.environ.pop("DATABASE_URL") if before is None else os.environ.update(DATABASE_URL=before)
         _execute(f'drop database if exists "{name}" with (force)')
 
 
-def _switch(name: str) -> None:
+def switch(name: str) -> None:
+    """Use this database in this process from now on."""
     connections.close_all()
     connection.settings_dict["NAME"] = name
 

@@ -12,7 +12,7 @@ from django.db import models
 from django.http import Http404, HttpRequest
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.views import ChangeList
 
 from config.ownership import choices_for, has_owner
@@ -182,14 +182,6 @@ class ReadOnlyInline(OwnedTabularInline):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class OwnedDropdownFilter(RelatedDropdownFilter):
-    """A filter by a relation that offers the user's own rows, the first 200 of them."""
-
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
-        rows = choices_for(field.remote_field.model._default_manager.all(), request.user)
-        return [(row.pk, str(row)) for row in rows[:200]]
 
 
 class OwnedAutocompleteFilter(AutocompleteSelectFilter):

@@ -17,10 +17,10 @@ from django.utils.text import capfirst
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from config.owned_admin import OwnedAdmin, OwnedAutocompleteFilter, OwnedDropdownFilter
+from config.owned_admin import OwnedAdmin, OwnedAutocompleteFilter
 from contacts.admin.erasing import erase_chosen, erase_view
 from contacts.admin.exporting import EXPORT_ACTIONS
-from contacts.admin.filters import ArchivedFilter, GoneAtSourceFilter, HasPictureFilter, SourceFilter
+from contacts.admin.filters import ArchivedFilter, GoneAtSourceFilter, HasPictureFilter, SourceFilter, TagFilter
 from contacts.admin.forms import ContactForm
 from contacts.admin.inlines import (
     AddressInline,
@@ -43,6 +43,8 @@ from contacts.regions import phone_region
 from contacts.registries import panels_for
 from contacts.relations import delete_contacts
 from media_store.admin_uploads import UploadAdmin
+
+NAMES_SHOWN = 100
 
 # What an import may write and a person may claim for themselves by editing it.
 LOCKABLE = (
@@ -68,7 +70,7 @@ class ContactAdmin(UploadAdmin, OwnedAdmin):
     search_fields = ["sort_name"]  # shows the box; `get_search_results` does the searching
     search_help_text = "Name, e-mail, phone or organization"
     list_filter = [
-        ("tags", OwnedDropdownFilter),
+        TagFilter,
         ("organization", OwnedAutocompleteFilter),
         HasPictureFilter,
         SourceFilter,
@@ -137,7 +139,7 @@ class ContactAdmin(UploadAdmin, OwnedAdmin):
     def labels(self, contact: Contact) -> SafeString:
         return render_to_string("contacts/admin/labels.html", {"labels": [tag.name for tag in contact.tags.all()]})
 
-    @display(description="Last fact")
+    @display(description="Updated")
     def last_fact(self, contact: Contact) -> str:
         return f"{timezone.localtime(contact.facts_at):%Y-%m-%d}" if contact.facts_at else ""
 
@@ -260,9 +262,12 @@ class ContactAdmin(UploadAdmin, OwnedAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Name the contacts only: with them goes all that hangs on them, which may be thousands of lines."""
-        contacts = list(objs)
-        return [str(contact) for contact in contacts], {"contacts": len(contacts)}, set(), []
+        """Name the first contacts only: all of them, with all that hangs on them, may be millions of lines."""
+        number = objs.count() if isinstance(objs, QuerySet) else len(objs)
+        names = [str(contact) for contact in objs[:NAMES_SHOWN]]
+        if number > len(names):
+            names.append(f"and {number - len(names):,} more")
+        return names, {"contacts": number}, set(), []
 
     @admin.action(description="Archive", permissions=["change"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:

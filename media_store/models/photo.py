@@ -73,6 +73,9 @@ class PhotoJob(LeasedJob):
         indexes = [
             *job_indexes("photojob", {"pending": "downloading"}),
             models.Index(fields=["owner", "-id"], name="photojob_owner"),
+            models.Index(
+                fields=["owner", "state", "-id"], name="photojob_unfinished", condition=~models.Q(state="completed")
+            ),
         ]
         constraints = job_constraints("photojob", {"pending": "downloading"})
 

@@ -52,7 +52,7 @@ class Video(models.Model):
 
 
 class SupportVideo(Video):
-    """A film that explains something."""
+    """A video that explains something."""
 
     category = models.CharField(max_length=100, blank=True, default="", db_default="")
 
@@ -64,10 +64,12 @@ class SupportVideo(Video):
 
 
 class PartVideo(Video):
-    """A film about one part."""
+    """A video about one part."""
 
     part = models.ForeignKey(Part, models.CASCADE, related_name="videos")
-    kind = models.CharField(max_length=40, blank=True, default="", db_default="", help_text="As assembly or repair.")
+    kind = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="For example assembly or repair."
+    )
 
     class Meta:
         ordering = ["part", "kind", "created_at"]
