@@ -19,7 +19,11 @@ from imports.api_accounts import router as accounts
 from imports.lifecycle import NotAllowed, UploadRefused
 
 PROBLEM = {"type": "object", "properties": {"error": {"type": "string"}, "code": {"type": "string"}}}
-EVERYWHERE = {401: "Not signed in", 403: "The CSRF token is missing or wrong", 422: "A parameter is wrong"}
+EVERYWHERE = {
+    401: "Not signed in",
+    403: "Not allowed, or the CSRF token is missing or wrong",
+    422: "A parameter is wrong",
+}
 WITH_A_BODY = {400: "The body cannot be read"}
 
 

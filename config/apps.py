@@ -15,15 +15,17 @@ class ConfigConfig(AppConfig):
     verbose_name = "Kith"
 
     def ready(self) -> None:
+        from django.conf import settings
         from django_q.signals import post_execute, post_spawn
 
-        from config import checks, erasing  # noqa: F401 - the checks register themselves
+        from config import checks, crash_reports, erasing  # noqa: F401 - the checks register themselves
         from config.jobs import beats
         from config.jobs.draining import Queue, register
         from config.notices import sending
         from config.notices.models import Notice
 
         register(Queue(Notice.QUEUE, Notice, sending.run))
+        crash_reports.start(settings.SENTRY_DSN)
         erasing.register()
         post_migrate.connect(make_cache_table, sender=self, dispatch_uid="cache-table")
         post_execute.connect(beats.record, dispatch_uid="worker-beat")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -212,6 +213,21 @@ def email_settings(url: str) -> dict[str, Any]:
         return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
     found: dict[str, Any] = dj_email_url.parse(url)
     return {**found, "EMAIL_TIMEOUT": found["EMAIL_TIMEOUT"] or EMAIL_TIMEOUT_SECONDS}
+
+
+def sentry_dsn(value: str) -> None:
+    """Accept what Sentry calls a DSN, or none; never echo it, as it holds a key."""
+    parts, host = _split(value)
+    project = parts.path.rpartition("/")[2]
+    if value and not (parts.scheme in ("http", "https") and host and parts.username and project.isdigit()):
+        raise ValidationError("Must look like https://key@sentry.example.com/1.")
+
+
+def host_names(values: list[str]) -> None:
+    """Accept what Django's ALLOWED_HOSTS takes: names and addresses, `.example.com` for all below it."""
+    for value in values:
+        if value != "*" and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]", value):
+            raise ValidationError(f"{value!r} must be a host alone, as kith.example.com, without https:// and port.")
 
 
 def hosts_and_ports(values: list[str]) -> None:

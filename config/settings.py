@@ -16,7 +16,7 @@ env = environment.read_env(BASE_DIR / ".env")
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", validate=environment.secret_key)
 BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000", validate=environment.base_url)
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [], validate=environment.host_names)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=environment.between(0, 10))
 DATABASE_URL = env.str("DATABASE_URL", "", validate=environment.postgres_url)
 ACTIVE_DAYS = env.int("ACTIVE_DAYS", 7, validate=environment.between(1))
@@ -31,6 +31,7 @@ S3_SECRET_ACCESS_KEY = env.str("S3_SECRET_ACCESS_KEY", "")
 FIELD_KEYS: list[str] = env.list("FIELD_KEYS", [], validate=environment.field_keys)
 CRON_SECRET = env.str("CRON_SECRET", "", validate=environment.secret)
 METRICS_TOKEN = env.str("METRICS_TOKEN", "", validate=environment.secret)
+SENTRY_DSN = env.str("SENTRY_DSN", "", validate=environment.sentry_dsn)
 LOG_FORMAT = env.str("LOG_FORMAT", "console", validate=environment.one_of("console", "json"))
 
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", None, validate=environment.between(1))
@@ -127,6 +128,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "config.compression.TextGZipMiddleware",  # pads with random bytes against BREACH
+    "config.api_errors.api_errors",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -221,6 +223,7 @@ Q_CLUSTER = {
 
 # --- The web ----------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

@@ -26,7 +26,8 @@ router = Router(tags=["imports"])
 PAGE_MAX = 200
 
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
-Offset = Annotated[int, Field(ge=0)]
+Offset = Annotated[int, Field(ge=0, le=2**31)]
+Code = Annotated[str, Field(max_length=30, pattern=r"^\w*$")]
 
 
 class JobStatus(Schema):
@@ -143,8 +144,8 @@ def job_list(
     request: HttpRequest,
     limit: Limit = 50,
     offset: Offset = 0,
-    provider: str | None = None,
-    status: str | None = None,
+    provider: Code | None = None,
+    status: Code | None = None,
 ) -> dict[str, Any]:
     """List the imports, newest first."""
     jobs = _jobs(request)
@@ -162,7 +163,7 @@ def preview(
     job_id: int,
     limit: Limit = 50,
     offset: Offset = 0,
-    decision: str | None = None,
+    decision: Code | None = None,
 ) -> dict[str, Any]:
     """Show the plan: what becomes of each row, and why."""
     rows = ImportRow.objects.filter(job=_job(request, job_id))
@@ -215,7 +216,7 @@ def undo(request: HttpRequest, job_id: int) -> dict[str, Any]:
 
 @router.get("jobs/{int:job_id}/undone", response={200: Undone, 404: Problem})
 def undone(
-    request: HttpRequest, job_id: int, limit: Limit = 50, offset: Offset = 0, undo: str | None = None
+    request: HttpRequest, job_id: int, limit: Limit = 50, offset: Offset = 0, undo: Code | None = None
 ) -> dict[str, Any]:
     """Show what undoing an import did to each row: reversed, kept or errored, and why."""
     job = _job(request, job_id)

@@ -49,10 +49,13 @@ def test_every_fault_is_listed_at_once_with_its_name() -> None:
         PHOTO_ALLOWED_HOSTS="nas.example.com",
         LOG_FORMAT="xml",
         DEFAULT_PHONE_REGION="Germany",
+        ALLOWED_HOSTS="kith.example.com, https://www.example.com",
+        SENTRY_DSN="https://hunter2@sentry.example.com/no-number",
     )
     assert run.returncode == 1
     faults = run.stderr.split("The settings have faults:\n")[1].strip().splitlines()
     assert [line.split(":")[0].strip() for line in faults] == [
+        "ALLOWED_HOSTS",
         "BASE_URL",
         "DATABASE_URL",
         "DEBUG",
@@ -62,6 +65,7 @@ def test_every_fault_is_listed_at_once_with_its_name() -> None:
         "PHOTO_ALLOWED_HOSTS",
         "PHOTO_DEADLINE_SECONDS",
         "SECRET_KEY",
+        "SENTRY_DSN",
     ]
     assert "hunter2" not in run.stderr
 

@@ -208,6 +208,17 @@ def test_imports_of_others_are_not_there(
     assert (job.state, job.held_reason) == (ImportJob.State.READY, "")
 
 
+def test_an_import_that_waits_for_a_person_says_for_what(web: Client) -> None:
+    file = SimpleUploadedFile("people.csv", b"Who,Way to reach\nAda Example,ada@example.com\n")
+    answer = web.post(f"{ROOT}/upload", {"file": file})
+    assert (answer.status_code, answer.json()["error_message"]) == (201, "Columns must be mapped")
+
+
+@pytest.mark.parametrize("query", ["list?offset=99999999999999999999", "list?status=%00", "list?provider=a%00"])
+def test_nonsense_in_the_query_is_refused(web: Client, query: str) -> None:
+    assert web.get(f"{ROOT}/{query}").status_code == 422
+
+
 def test_foreign_rows_cannot_be_confirmed(web: Client, owner: User, other_owner: User) -> None:
     job, foreign = plan_file(owner, PEOPLE), plan_file(other_owner, PEOPLE)
     ids = list(foreign.rows.values_list("pk", flat=True))
