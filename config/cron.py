@@ -38,7 +38,7 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 def guarded(work: Callable[[], dict[str, Any]]) -> View:
-    """Return a view that does `work` for whoever knows CRON_SECRET; needs no cookie and sets none."""
+    """Return a view that does `work` for callers who know CRON_SECRET; it needs no cookie and sets none."""
 
     @csrf_exempt
     @require_http_methods(["GET", "POST"])
@@ -46,9 +46,9 @@ def guarded(work: Callable[[], dict[str, Any]]) -> View:
         if not holds(request, settings.CRON_SECRET, header=HEADER):
             return refused()
         started_at = time.monotonic()
-        answer = work()
-        answer["duration_ms"] = round((time.monotonic() - started_at) * 1_000)
-        response = JsonResponse(answer)
+        counts = work()
+        counts["duration_ms"] = round((time.monotonic() - started_at) * 1_000)
+        response = JsonResponse(counts)
         response["Cache-Control"] = "no-store"
         return response
 

@@ -11,7 +11,6 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages.storage.session import SessionStorage
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import connection, models
 from django.db.models import Q, QuerySet
@@ -75,7 +74,7 @@ def _counter(find: Callable[[Erased], list[Any]]) -> Callable[[Erased], int]:
 
 
 def _notices(erased: Erased) -> list[int]:
-    notices = Notice.objects.filter(owner__in=erased.owner_ids).values_list("pk", "subject", "body", "payload")
+    notices = Notice.objects.filter(owner__in=erased.owner_ids).values_list("pk", "subject", "body", "html", "payload")
     return [pk for pk, *texts in notices.iterator() if _speaks_of(json.dumps(texts).encode(), erased)]
 
 
@@ -84,21 +83,23 @@ def _erase_notices(erased: Erased) -> None:
     Notice.objects.filter(pk__in=_notices(erased)).delete()
 
 
-def _sessions(erased: Erased) -> list[str]:
-    """Return the sessions with a message, as "Ada was changed", that was not shown yet."""
+def _sessions(erased: Erased) -> list[Session]:
+    """Return the sessions, also expired ones, with a message not shown yet, such as "Ada was changed"."""
     found = []
     for session in Session.objects.iterator():
         messages = session.get_decoded().get(SessionStorage.session_key)
         if messages and _speaks_of(str(messages).encode(), erased):
-            found.append(session.session_key)
+            found.append(session)
     return found
 
 
 def _erase_messages(erased: Erased) -> None:
-    for key in _sessions(erased):
-        session = SessionStore(session_key=key)
-        session.pop(SessionStorage.session_key, None)
-        session.save()
+    """Take the messages out and leave the rest; not by a SessionStore, which would not find an expired session."""
+    for session in _sessions(erased):
+        data = session.get_decoded()
+        del data[SessionStorage.session_key]
+        session.session_data = Session.objects.encode(data)
+        session.save(update_fields=["session_data"])
 
 
 def _tasks(erased: Erased) -> list[tuple[type[models.Model], Any]]:

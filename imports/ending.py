@@ -12,11 +12,11 @@ from django.urls import reverse
 
 from config.notices import notify
 from config.notices.notifying import has_channel
-from imports.models import ImportJob
+from imports.models import ImportJob, ImportRow
 from imports.progress import status
 
 WEBHOOK = "IMPORT_WEBHOOK_URL"
-OUTCOMES = ("created", "updated", "unchanged", "skipped", "invalid", "failed")
+OUTCOMES = ImportRow.Outcome.values
 # What ended before that is old news, for instance after an update of the program.
 RECENT = timedelta(days=1)
 

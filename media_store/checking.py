@@ -92,7 +92,7 @@ def check_url(url: str) -> Report:
     report.add("body", f"{len(content):,} bytes.")
     kind = sniffed(content)
     if not kind:
-        return report.end("sniff", Verdict.NOT_AN_IMAGE, "The bytes are no JPEG, PNG, WebP, GIF or AVIF.")
+        return report.end("sniff", Verdict.NOT_AN_IMAGE, "The bytes are not a JPEG, PNG, WebP, GIF or AVIF.")
     report.add("sniff", f"The bytes are {kind}, whatever the server calls them.")
     try:
         webp = sandbox.square_webp(content)

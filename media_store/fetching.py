@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import requests
 from urllib3.exceptions import HTTPError, SSLError
 
+from config.jobs.failures import parse_retry_after
 from media_store.addresses import is_allowed
 from media_store.models import PhotoJob
 from media_store.transport import Deadline, DeadlinePassed, PinnedAdapter, resolve
@@ -148,18 +148,6 @@ def parse_target(url: str, *, allowed_hosts: Collection[str]) -> Target:
     return target
 
 
-def parse_retry_after(value: str, *, now: datetime) -> timedelta | None:
-    """Return the wait that a Retry-After header asks for, in seconds or as a date; None when it cannot be read."""
-    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
-        return timedelta(seconds=int(value))
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(until - now, timedelta(0))
-
-
 def _ascii_host(host: str) -> str:
     """Return the host as the network knows it: lower case, IDNA, without a final dot; raises ValueError."""
     host = host.rstrip(".").lower()
@@ -173,7 +161,7 @@ def _ascii_host(host: str) -> str:
 def _refuse_private(target: Target) -> None:
     """Refuse ports and names that are not of the public web, before anything is looked up."""
     if target.port != PORTS[target.parts.scheme]:
-        raise FetchError(Verdict.UNSAFE, f"Port {target.port} is not one of the web.")
+        raise FetchError(Verdict.UNSAFE, f"Port {target.port} is not a web port.")
     is_literal = ":" in target.host or target.host.replace(".", "").isdigit()
     if not is_literal and ("." not in target.host or target.host.endswith(PRIVATE_ENDINGS)):
         raise FetchError(Verdict.UNSAFE, f"{target.host} is not a public name.")

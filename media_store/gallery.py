@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,15 +44,8 @@ def move_image(part_id: int, *, position: int, to: int) -> None:
         if not 0 <= position < len(ids):
             raise PartImage.DoesNotExist
         ids.insert(min(to, len(ids) - 1), ids.pop(position))
-        _write_order(ids)
-
-
-def reorder_images(part_id: int, ids: Sequence[int]) -> None:
-    """Give the part's pictures this order; raises ValueError unless `ids` names each of them once."""
-    with _ordered(part_id) as present:
-        if sorted(ids) != sorted(present):
-            raise ValueError("The order must name every picture of the part once.")
-        _write_order(ids)
+        places = [When(pk=pk, then=Value(place)) for place, pk in enumerate(ids)]
+        PartImage.objects.filter(pk__in=ids).update(position=Case(*places))
 
 
 def delete_image(part_id: int, *, position: int) -> None:
@@ -67,8 +60,3 @@ def _ordered(part_id: int) -> Iterator[list[int]]:
     with transaction.atomic():
         Part.objects.select_for_update(no_key=True).get(pk=part_id)
         yield list(PartImage.objects.filter(part_id=part_id).order_by("position").values_list("pk", flat=True))
-
-
-def _write_order(ids: Sequence[int]) -> None:
-    places = [When(pk=pk, then=Value(place)) for place, pk in enumerate(ids)]
-    PartImage.objects.filter(pk__in=ids).update(position=Case(*places))

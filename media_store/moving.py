@@ -50,7 +50,7 @@ class Destination(Protocol):
         """Take the file `new` back from a row that had none before; say whether it was still there."""
 
     def stored(self) -> Iterator[tuple[str, str]]:
-        """Give key and file of every picture, in the order of the keys."""
+        """Give key and file of every picture."""
 
     @property
     def field(self) -> OptimizedImageField: ...
@@ -109,7 +109,8 @@ def undo() -> Iterator[tuple[MediaMove, str, str]]:
     for pk in list(MediaMove.objects.filter(state=State.SWITCHED).order_by("-pk").values_list("pk", flat=True)):
         with transaction.atomic():
             move = MediaMove.objects.select_for_update(no_key=True).get(pk=pk)
-            yield move, *_undo(move)
+            outcome, reason = _undo(move)
+        yield move, outcome, reason
 
 
 def forget_moves(*, now: datetime) -> int:

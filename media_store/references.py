@@ -67,14 +67,6 @@ def unreferenced(files: QuerySet[StoredFile]) -> QuerySet[StoredFile]:
     return files
 
 
-def referenced(files: QuerySet[StoredFile]) -> QuerySet[StoredFile]:
-    """Return those of `files` whose name stands in some column."""
-    is_used = Q()
-    for reference in references():
-        is_used |= Q(models.Exists(reference.rows().filter(**{reference.column: models.OuterRef("name")})))
-    return files.filter(is_used)
-
-
 def dangling(reference: Reference) -> Iterator[tuple[Any, str]]:
     """Give (primary key, name) of the rows that name a file which is not there or is marked as deleted."""
     live = StoredFile.objects.live().filter(name=models.OuterRef(reference.column))

@@ -17,7 +17,7 @@ def delete_photo_jobs(jobs: QuerySet[PhotoJob]) -> int:
     A worker that still holds one of them finds no row at its next fence and writes nothing.
     """
     with transaction.atomic():
-        rows = list(jobs.select_for_update(of=("self",)).values_list(*REFERENCES))
+        rows = list(jobs.order_by("pk").select_for_update(of=("self",)).values_list(*REFERENCES))
         names = {name for _, file, previous, _, _ in rows for name in (file, previous) if name}
         names |= {ref for *_, kind, ref in rows if ref and kind == PhotoJob.SourceKind.STORED}
         PhotoJob.objects.filter(pk__in=[pk for pk, *_ in rows]).delete()

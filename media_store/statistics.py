@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import (
@@ -117,5 +117,6 @@ def _completions(jobs: QuerySet[PhotoJob], now: datetime) -> list[dict[str, Any]
         finished_at__gte=hours[0],
         job_id__in=jobs.values("pk"),
     )
-    counts = dict(attempts.annotate(hour=TruncHour("finished_at")).values_list("hour").annotate(Count("pk")))
+    hour = TruncHour("finished_at", tzinfo=UTC)  # not the viewer's zone, whose hours may begin at half past
+    counts = dict(attempts.annotate(hour=hour).values_list("hour").annotate(Count("pk")))
     return [{"hour": hour.isoformat(), "count": counts.get(hour, 0)} for hour in hours]

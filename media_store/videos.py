@@ -15,15 +15,12 @@ from django.utils.http import content_disposition_header, http_date, parse_http_
 
 from media_store.models import StoredFile
 from media_store.ranges import ByteRange, Unsatisfiable, is_still_current, read_range
-from media_store.serving import SAFE_HEADERS, has_match, missing_response
+from media_store.serving import FOR_EVER, REVALIDATE, SAFE_HEADERS, has_match, missing_response
 from media_store.tiers import files_tier
 from media_store.versions import VERSION_LENGTH
 
 CHUNK = 262_144
 LINK_SECONDS = 300
-
-FOR_EVER = "private, max-age=31536000, immutable"
-REVALIDATE = "private, no-cache"
 
 
 def video_response(request: HttpRequest, *, name: str, content_type: str) -> HttpResponseBase:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,16 +21,16 @@ from config.audit import AuditEvent
 from config.backup import BackupFailure, programs
 from config.backup.manifest import DUMP, FILES, NAME, Manifest, StoredEntry, read_manifest
 from config.backup.tables import digest_tables, own_tables
-from config.backup.writing import BLOCK, entry_of, path_in
+from config.backup.writing import entry_of, path_in
 from config.erasures import Erasure
 from contacts.acts import record_for_owners
 from contacts.erasing import Report, erase_contacts, known_ids
 from contacts.models import Contact
 from media_store.models import Blob
+from media_store.tiers import digest_of
 
 # Pictures are checked where they are, without bringing their bytes here.
 DAMAGED_BLOBS = f"select count(*) from {Blob._meta.db_table} where encode(sha256(data), 'hex') <> sha256"
-
 
 # A hub that has been restored, and only that, differs from its backup in what was written down about the restore.
 JOURNALS = frozenset({AuditEvent._meta.db_table, Erasure._meta.db_table})
@@ -52,10 +51,10 @@ class Restored:
 
 
 def restore_backup(folder: Path, *, ledgers: Sequence[Path] = (), now: datetime) -> Restored:
-    """Restore the backup in `folder`; raises BackupFailure, before anything is changed when it can be known before.
+    """Restore the backup in `folder`; raises BackupFailure, wherever possible before anything is changed.
 
     Files come first, then the database in one transaction, then both are checked against the manifest. A restore that
-    was interrupted is simply started again. Last, those are erased whom a ledger names: `ledgers`, the file of
+    was interrupted is simply started again. The last step erases everybody whom a ledger names: `ledgers`, the file of
     ERASURE_LEDGER, the one beside `folder`, and the table of the hub as it was.
     """
     manifest = read_manifest(folder)
@@ -211,15 +210,11 @@ def _store_files(folder: Path, manifest: Manifest) -> None:
 
 def _found(name: str) -> StoredEntry | None:
     """Return size and hash of a file in the tier, None when it is not there."""
-    digest, size = hashlib.sha256(), 0
     try:
-        with storages["files"].open(name) as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
-                size += len(block)
+        size, sha256 = digest_of(name)
     except FileNotFoundError:
         return None
-    return StoredEntry(size, digest.hexdigest())
+    return StoredEntry(size, sha256)
 
 
 def _verify(manifest: Manifest, *, besides: frozenset[str]) -> None:

@@ -49,7 +49,7 @@ def make_backup(target: Path) -> Manifest:
 
 @contextlib.contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """Give an empty private folder beside `target` that no other backup uses; it is removed after a failure."""
+    """Give an empty private folder beside `target` that no other backup uses; it is removed unless it was renamed."""
     folder = target.with_name(f"{target.name}.partial")
     try:
         folder.mkdir(mode=0o700, exist_ok=True, parents=True)
@@ -58,16 +58,18 @@ def _partial(target: Path) -> Iterator[Path]:
         raise BackupFailure(f"{folder} cannot be made: {error.strerror}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise BackupFailure(f"Another backup is being written to {target}.") from None
+    try:
         _empty(folder)  # what a killed backup left
         yield folder
-    except BlockingIOError:
-        raise BackupFailure(f"Another backup is being written to {target}.") from None
     except OSError as error:
         raise BackupFailure(f"The backup could not be written: {error}.") from error
     finally:
+        # Removed under the lock: afterwards it could be the next backup's.
+        shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
-        if folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _empty(folder: Path) -> None:

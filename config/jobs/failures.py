@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 MAX_BACKOFF = timedelta(hours=1)
 MAX_RETRY_AFTER = timedelta(hours=24)
@@ -51,3 +53,15 @@ def backoff(attempts: int, *, retry_after: timedelta | None = None, jitter: floa
     if retry_after is not None:
         wait = max(wait, min(retry_after, MAX_RETRY_AFTER))
     return wait
+
+
+def parse_retry_after(value: str, *, now: datetime) -> timedelta | None:
+    """Return the wait that a Retry-After header asks for, in seconds or as a date; None when it cannot be read."""
+    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        return timedelta(seconds=int(value))
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(until - now, timedelta(0))

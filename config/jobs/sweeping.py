@@ -51,7 +51,7 @@ def wake() -> None:
 
 
 def prune() -> None:
-    """Delete attempts of 30 days, slots and beats and results of django-q2 of a week or more, and unreadable tasks."""
+    """Delete attempts after 30 days, slots after 15, results of django-q2 and beats after 7, and unreadable tasks."""
     _in_batches(lambda: _prune_oldest(JobAttempt._meta.db_table, "finished_at", days=30))
     # Longer than the longest period of a schedule: a task may be delivered again.
     _in_batches(lambda: _prune_oldest(ScheduleSlot._meta.db_table, "started_at", days=15))

@@ -17,7 +17,7 @@ from unfold.decorators import action, display
 from config.jobs.models import Priority
 from config.owned_admin import OwnedAutocompleteFilter, ReadOnlyAdmin
 from contacts.admin.chat_filters import ArchivedChatFilter, LinkFilter, NetworkFilter, PictureStateFilter
-from contacts.admin.chat_page import act_on_chat, chat_context, link_view, may_act
+from contacts.admin.chat_page import act_on_chat, chat_context, link_view, may_act, may_make
 from contacts.chats.caching import Eagerness, Scope, clear_pictures, enqueue_pictures
 from contacts.chats.coverage import PictureState, coverage
 from contacts.chats.linking import NotLinkable, make_contact
@@ -27,7 +27,7 @@ from contacts.models import Chat, ChatPictureCount, ContactPicture
 from contacts.regions import phone_region
 
 AT_ONCE = 200
-"""So many chats become contacts by one click."""
+"""How many chats become contacts by one click, at most."""
 
 
 @admin.register(Chat)
@@ -143,7 +143,7 @@ class ChatAdmin(ReadOnlyAdmin):
         messages.warning(request, "Choose one chat to link.")
         return None
 
-    @admin.action(description="Make a contact of each", permissions=["act"])
+    @admin.action(description="Make a contact of each", permissions=["make"])
     def make_contacts(self, request: HttpRequest, queryset: QuerySet[Chat]) -> None:
         made = 0
         for chat in queryset[:AT_ONCE]:
@@ -153,10 +153,13 @@ class ChatAdmin(ReadOnlyAdmin):
             except NotLinkable as refusal:
                 messages.warning(request, f"{chat}: {refusal}")
         if made:
-            messages.success(request, f"Contacts made: {made}. Their messages are read with the next sync.")
+            messages.success(request, f"Contacts made: {made}. The next sync reads their messages.")
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return may_act(request)
+
+    def has_make_permission(self, request: HttpRequest) -> bool:
+        return may_make(request)
 
     def _queue(self, request: HttpRequest, chats: QuerySet[Chat], eagerness: Eagerness) -> None:
         scope = Scope(chat_ids=tuple(chats.order_by().values_list("pk", flat=True)))

@@ -47,6 +47,7 @@ def chat_context(request: HttpRequest, chat: Chat, icon: Icon) -> dict[str, Any]
         "files": chat.attachments.all()[:FILES_SHOWN],
         "events": events.select_related("contact").order_by("-happened_at")[:MESSAGES_SHOWN],
         "may_act": may_act(request),
+        "may_make": may_make(request),
         "can_link": chat.kind == Chat.Kind.SINGLE,
         "shown_choices": Chat.Shown.choices,
     }
@@ -54,6 +55,11 @@ def chat_context(request: HttpRequest, chat: Chat, icon: Icon) -> dict[str, Any]
 
 def may_act(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("contacts.change_chat"))
+
+
+def may_make(request: HttpRequest) -> bool:
+    """Say whether the person may make contacts of chats."""
+    return may_act(request) and bool(request.user.has_perm("contacts.add_contact"))
 
 
 def act_on_chat(request: HttpRequest, chat: Chat) -> HttpResponse:
@@ -71,7 +77,7 @@ def act_on_chat(request: HttpRequest, chat: Chat) -> HttpResponse:
 
 def link_view(model_admin: ChatAdmin, request: HttpRequest, chat: Chat) -> HttpResponse:
     """Find a contact by name, e-mail or phone; a POST links the chosen one."""
-    if not may_act(request):
+    if not may_act(request) or not request.user.has_perm("contacts.view_contact"):
         raise PermissionDenied
     contacts = Contact.objects.visible_to(request.user).filter(owner_id=chat.owner_id)
     if request.method == "POST":
@@ -81,7 +87,7 @@ def link_view(model_admin: ChatAdmin, request: HttpRequest, chat: Chat) -> HttpR
         else:
             try:
                 link_chat(chat, contact)
-                messages.success(request, f"Linked to {contact}. Earlier messages are read with the next sync.")
+                messages.success(request, f"Linked to {contact}. The next sync reads earlier messages.")
             except NotLinkable as refusal:
                 messages.error(request, str(refusal))
         return _to_page(chat)
@@ -104,7 +110,7 @@ def _is_id(request: HttpRequest) -> bool:
 
 def _cache(request: HttpRequest, chat: Chat) -> str:
     _enqueue(chat, Eagerness.NOW)
-    return "The picture is fetched before all others."
+    return "The picture is fetched next, before all others."
 
 
 def _recache(request: HttpRequest, chat: Chat) -> str:
@@ -136,17 +142,19 @@ def _show(request: HttpRequest, chat: Chat) -> str:
     shown = request.POST.get("shown", "")
     if shown in Chat.Shown.values:
         Chat.objects.filter(pk=chat.pk).update(shown=shown)
-    return "The choice is kept."
+    return "Saved."
 
 
 def _unlink(request: HttpRequest, chat: Chat) -> str:
     unlink_chat(chat)
-    return "The chat is with nobody here; it is not matched again."
+    return "The chat is linked to nobody, and will not be matched again."
 
 
 def _make(request: HttpRequest, chat: Chat) -> str:
+    if not may_make(request):
+        raise PermissionDenied
     contact = make_contact(chat, region=phone_region(chat.owner_id))
-    return f"{contact} is a contact now. The messages are read with the next sync."
+    return f"{contact} is a contact now. The next sync reads the messages."
 
 
 def _to_page(chat: Chat) -> HttpResponse:

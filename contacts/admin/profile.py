@@ -24,13 +24,13 @@ class UserProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_time_zone(self) -> str:
         zone = str(self.cleaned_data["time_zone"])
         if zone not in available_timezones():
-            raise ValidationError("Not a time zone. Write it as Europe/Berlin.")
+            raise ValidationError("This is not a time zone. Write it like Europe/Berlin.")
         return zone
 
     def clean_phone_region(self) -> str:
         region = str(self.cleaned_data["phone_region"]).upper()
         if region and region not in SUPPORTED_REGIONS:
-            raise ValidationError("Not a country. Write its two letters, as DE.")
+            raise ValidationError("This is not a country. Write its two letters, like DE.")
         return region
 
 

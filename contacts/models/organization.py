@@ -57,7 +57,7 @@ class UserProfile(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="Country for numbers without a prefix, as DE.",
+        help_text="Country for numbers without a prefix, for example DE.",
     )
     last_seen_at = models.DateTimeField(null=True, blank=True)
 

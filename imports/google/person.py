@@ -16,7 +16,7 @@ LISTS = (
     *("names", "nicknames", "emailAddresses", "phoneNumbers", "organizations", "birthdays", "biographies"),
     *("addresses", "urls", "imClients", "memberships", "photos", "events", "relations", "userDefined"),
 )
-UNREADABLE = "Google sent something that is no person."
+UNREADABLE = "Google sent something that is not a person."
 
 Take = Callable[[Composer, Object], None]
 

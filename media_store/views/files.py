@@ -15,6 +15,8 @@ from media_store.serving import file_response, missing_response
 def stored_file(request: HttpRequest, name: str) -> HttpResponseBase:
     """Answer with a file of the signed-in user, or of anybody for a superuser; foreign and missing names are 404."""
     user = request.user
+    if "\0" in name:  # which PostgreSQL cannot look for
+        return missing_response()
     if not user.is_superuser and not name.startswith(f"o{user.pk}/"):
         return missing_response()
     stored = StoredFile.objects.live().filter(name=name).first()

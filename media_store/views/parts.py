@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -63,17 +65,18 @@ def _post(request: HttpRequest, part_id: int, index: int | None) -> JsonResponse
         if position is None:
             raise UploadRefused("no_file", "Send a file, or the position that the picture moves to.")
         gallery.move_image(part_id, position=index, to=position)
-        return _answer(PartImage.objects.filter(part_id=part_id), status=200)
+        return _answer(part_id, status=200)
     if index is None:
         image = gallery.insert_image(part_id, only_file(request), position=position)
     else:
         image = gallery.replace_image(part_id, only_file(request), position=index)
-    return _answer(PartImage.objects.filter(part_id=part_id), image, status=201 if index is None else 200)
+    return _answer(part_id, image, status=201 if index is None else 200)
 
 
-def _answer(images: object, image: PartImage | None = None, *, status: int) -> JsonResponse:
-    count = images.count()  # type: ignore[attr-defined]
-    body = {"count": count} if image is None else {"count": count, "index": image.position, "url": image.image.url}
+def _answer(part_id: int, image: PartImage | None = None, *, status: int) -> JsonResponse:
+    body: dict[str, Any] = {"count": PartImage.objects.filter(part_id=part_id).count()}
+    if image is not None:
+        body |= {"index": image.position, "url": image.image.url}
     return JsonResponse(body, status=status, headers=NO_STORE)
 
 

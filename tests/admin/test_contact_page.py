@@ -168,3 +168,14 @@ def test_panels_of_other_apps_are_shown(browser: Client, member: User, monkeypat
     assert (
         "<h3>Nearby</h3>" in browser.get(reverse("admin:contacts_contact_change", args=[contact.pk])).content.decode()
     )
+
+
+def test_deleting_many_names_the_first_and_counts_the_rest(
+    admin_client: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contacts.admin.contact.NAMES_SHOWN", 2)
+    ids = [make_contact(owner, f"Ada {number} Example").pk for number in range(3)]
+    data = {"action": "delete_selected", "_selected_action": ids, "index": 0}
+    page = admin_client.post(reverse("admin:contacts_contact_changelist"), data).content.decode()
+    assert [f"Ada {number} Example" in page for number in range(3)] == [True, True, False]
+    assert "and 1 more" in page

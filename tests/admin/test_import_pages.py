@@ -172,3 +172,9 @@ def test_a_person_who_may_only_look_cannot_confirm(client: Client, member: User)
     assert "Import the selected rows" not in client.get(page(job, "change")).content.decode()
     assert client.post(page(job, "act"), {"verb": "confirm"}).status_code == 403
     assert client.post(page(job, "rows"), {"scope": "none"}).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["decision", "reason", "undo", "undo_reason", "after"])
+def test_nonsense_in_the_filter_counts_as_not_given(browser: Client, name: str) -> None:
+    job = upload(browser, CARDS)
+    assert "Grace Example" in browser.get(page(job, "rows"), {name: "\0"}).content.decode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,3 +123,17 @@ def test_programs_older_than_the_server_are_refused_with_what_to_install(
         make_backup(tmp_path / "backup")
     assert programs.find_programs(oldest=13, wanted=14).folder == tmp_path
     assert not (tmp_path / "backup").exists()
+
+
+def test_a_second_backup_to_the_same_place_leaves_the_first_one_alone(tmp_path: Path) -> None:
+    partial = tmp_path / "backup.partial"
+    partial.mkdir()
+    (partial / "database.dump").write_bytes(b"half")
+    first = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with pytest.raises(BackupFailure, match="Another backup is being written"):
+            make_backup(tmp_path / "backup")
+    finally:
+        os.close(first)
+    assert (partial / "database.dump").read_bytes() == b"half"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from config.jobs.failures import (
     PermissionFailure,
     TemporaryFailure,
     backoff,
+    parse_retry_after,
 )
 from config.jobs.models import JobAttempt
 from config.jobs.settling import completed, failed, progressed, settle
@@ -49,6 +50,23 @@ def test_the_wait_doubles_to_an_hour_and_half_of_it_is_random(attempts: int, lea
 )
 def test_a_longer_retry_after_wins_up_to_a_day(asked: timedelta, waits: timedelta) -> None:
     assert backoff(1, retry_after=asked, jitter=1.0) == waits
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [
+        ("0", timedelta(0)),
+        ("Thu, 01 Jan 2026 00:01:00 GMT", timedelta(minutes=1)),
+        ("Wed, 31 Dec 2025 23:00:00 GMT", timedelta(0)),
+        (" 120 ", timedelta(minutes=2)),
+        ("9999999999", None),
+        ("soon", None),
+        ("", None),
+        ("-5", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, wait: timedelta | None) -> None:
+    assert parse_retry_after(value, now=datetime(2026, 1, 1, tzinfo=UTC)) == wait
 
 
 @pytest.mark.django_db

@@ -33,10 +33,15 @@ def ledger(tmp_path: Path, settings: Any) -> Path:
     return Path(settings.ERASURE_LEDGER)
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def erase(*words: object, answer: str | None = None, monkeypatch: pytest.MonkeyPatch | None = None) -> tuple[str, str]:
     """Run the command, with the answer of a person at the terminal; None is a closed one. Return output and errors."""
     if monkeypatch:
-        monkeypatch.setattr("sys.stdin", io.StringIO("" if answer is None else f"{answer}\n"))
+        monkeypatch.setattr("sys.stdin", Terminal("" if answer is None else f"{answer}\n"))
     out, errors = io.StringIO(), io.StringIO()
     call_command("erase_contact", *map(str, words), stdout=out, stderr=errors)
     return out.getvalue(), errors.getvalue()
@@ -77,6 +82,12 @@ def test_a_yes_at_the_terminal_is_enough(owner: User, monkeypatch: pytest.Monkey
     assert "Ada Example" in errors
     assert "1 e-mail addresses" in errors
     assert "1 contact erased" in out
+
+
+def test_a_program_that_names_somebody_is_not_asked(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert "1 contact erased" in erase(make_contact(owner).pk)[0]
+    assert json.loads(erase(make_contact(owner).pk, "--json", answer="no", monkeypatch=monkeypatch)[0])["erased"] == 1
 
 
 def test_nobody_is_erased_when_one_of_them_is_unknown(owner: User) -> None:

@@ -14,6 +14,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import models
 from django.db.models.functions import Cast
@@ -150,13 +151,14 @@ def test_what_only_speaks_of_somebody_goes_too(owner: User, word: str, tmp_path:
     assert traces == {
         **dict.fromkeys(traces, 0),
         "entries of the admin's history": 2,
-        "messages in sessions": 1,
+        "messages in sessions": 2,
         "background tasks": 2,
         "cached values": 1,
         "notices": 1,
     }
     assert_nowhere(word.casefold(), tmp_path)
     assert SessionStore(visitor).load() == {"kept": "yes"}
+    assert Session.objects.count() == 2
     assert cache.get("other") == "Bo Example"
     assert list(PhotoHost.objects.values_list("host", flat=True)) == ["pictures.example.com"]
     assert not FailedAddress.objects.exists()
@@ -180,6 +182,10 @@ def leave_traces(owner: User, contact: Contact, *, email: str) -> str:
     session = SessionStore()
     session.update({"_messages": f'[["Contact {contact} was changed."]]', "kept": "yes"})
     session.save()
+    expired = SessionStore()
+    expired["_messages"] = f'[["Contact {contact} was merged."]]'
+    expired.save()
+    Session.objects.filter(pk=expired.session_key).update(expire_date=timezone.now())
     error = f"Key (contact_id, address)=({contact.pk}, {email}) already exists."
     now = timezone.now()
     Task.objects.create(id="1", name="failed", func="x", started=now, stopped=now, success=False, result=error)

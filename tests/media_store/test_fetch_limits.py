@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import socket
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from media_store.fetching import Fetched, FetchError, fetch, parse_retry_after
+from media_store.fetching import Fetched, FetchError, fetch
 from tests.media_store.servers import Answer, Server, dripping, reply, serving
 
 MAX_BYTES = 100_000
@@ -178,18 +178,3 @@ def test_a_closed_port_is_a_failed_connection() -> None:
 
 def test_a_server_that_asks_to_wait_is_heard() -> None:
     assert failure(reply(status="429 Slow down", Retry_After="120")).retry_after == timedelta(minutes=2)
-
-
-@pytest.mark.parametrize(
-    ("value", "wait"),
-    [
-        ("0", timedelta(0)),
-        ("Thu, 01 Jan 2026 00:01:00 GMT", timedelta(minutes=1)),
-        ("Wed, 31 Dec 2025 23:00:00 GMT", timedelta(0)),
-        ("soon", None),
-        ("", None),
-        ("-5", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str, wait: timedelta | None) -> None:
-    assert parse_retry_after(value, now=datetime(2026, 1, 1, tzinfo=UTC)) == wait

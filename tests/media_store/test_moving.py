@@ -20,7 +20,7 @@ from PIL import Image
 from contacts.models import Organization, UserProfile
 from media_store.collecting import collect
 from media_store.models import MediaMove, Part, PartImage, StoredFile
-from media_store.moving import Source, move_in
+from media_store.moving import Source, move_in, undo
 from media_store.pruning import prune
 from tests.factories import draw_image, make_user
 
@@ -109,6 +109,12 @@ def test_undo_gives_back_what_was_there(folder: Path, owner: User) -> None:
     assert names() == {"alice": old, "7": ""}
     assert default_storage.exists(old)
     assert tell(run("--undo")) == {}
+
+
+def test_an_undo_that_is_cut_keeps_what_it_has_told(folder: Path) -> None:
+    run(folder)
+    move, outcome, _ = next(undo())  # nothing holds the generator: it is closed here
+    assert (outcome, MediaMove.objects.get(pk=move.pk).state) == ("undone", "undone")
 
 
 def test_undo_leaves_what_a_person_has_changed_since(folder: Path) -> None:

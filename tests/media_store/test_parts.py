@@ -62,15 +62,6 @@ def test_a_picture_moves_and_the_others_close_up(position: int, to: int, part: P
     assert order(part) == expected
 
 
-def test_an_order_is_taken_as_a_whole_or_not_at_all(part: Part) -> None:
-    one, two, three = fill(part, 3)
-    gallery.reorder_images(part.pk, [three, one, two])
-    for wrong in ([one, two], [one, two, three, three], [one, two, 0]):
-        with pytest.raises(ValueError, match="every picture"):
-            gallery.reorder_images(part.pk, wrong)
-    assert order(part) == [three, one, two]
-
-
 def test_a_deleted_picture_leaves_no_gap_and_no_file(part: Part) -> None:
     one, _, three = fill(part, 3)
     gallery.delete_image(part.pk, position=1)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from config.jobs.models import JobAttempt, Priority
@@ -86,7 +87,8 @@ def test_the_statistics_count_and_time_what_happened(owner: User) -> None:
         JobAttempt.objects.create(
             kind="media_store.photojob", job_id=failed.pk, outcome=outcome, finished_at=NOW - timedelta(hours=hours)
         )
-    statistics = photo_statistics(PhotoJob.objects.all(), now=NOW)
+    with timezone.override("Asia/Kolkata"):  # whose hours begin at half past those of UTC
+        statistics = photo_statistics(PhotoJob.objects.all(), now=NOW)
     assert statistics["total"] == 5
     assert statistics["states"] == {
         "pending": {"count": 2, "mean_seconds": 60.0},

@@ -76,6 +76,7 @@ def test_deleted_and_missing_files_and_lost_bytes_are_not_found(owner: User) -> 
     (Path(settings.MEDIA_DIR) / large).unlink()
     for missing in (name, large, f"o{owner.pk}/other.txt", f"o{owner.pk}/../../etc/passwd"):
         assert get(missing, owner).status_code == 404
+    assert get(f"o{owner.pk}/a\0b", owner).status_code == 404
 
 
 def test_large_files_are_streamed(owner: User) -> None:

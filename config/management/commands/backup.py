@@ -21,7 +21,7 @@ from contacts.models import Contact
 class Command(ActingCommand):
     help = (
         "Write the whole hub, database and files, to a new folder, also while it is in use. The erasure ledger beside "
-        "it is brought up to date, so that older backups there are restored without those who were erased."
+        "it is brought up to date, so that older backups there are restored without the people erased since."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -22,8 +22,8 @@ NO_LEDGER = (
 
 class Command(ActingCommand):
     help = (
-        "Put a backup into an empty hub, check every row and file of it, and erase again whom the erasure ledger "
-        "names. Stop the server and the workers first; an interrupted restore is started again with the same command."
+        "Put a backup into an empty hub, check every row and file of it, and erase again everyone in the erasure "
+        "ledger. Stop the server and the workers first; an interrupted restore is started again with the same command."
     )
     requires_system_checks: list[str] = []  # an empty database fails some of them
 

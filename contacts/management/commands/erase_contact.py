@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Collection, Sequence
@@ -26,15 +27,15 @@ class Command(ActingCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="*", metavar="ID", help="id of a contact, as in the address of its page")
         parser.add_argument(
-            "--ledger", type=Path, metavar="FILE", help="erase again whom this ledger names, where they have come back"
+            "--ledger", type=Path, metavar="FILE", help="erase again everyone this ledger names who has come back"
         )
-        parser.add_argument("--yes", "--noinput", "--no-input", action="store_true", help="do not ask")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("--yes", "--noinput", "--no-input", action="store_true", help="do not ask at a terminal")
+        parser.add_argument("--json", action="store_true", help="print one JSON object, and do not ask")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started_at = time.monotonic()
         ids = self._ids(options["ids"], options["ledger"])
-        if ids and not options["yes"]:
+        if ids and not options["yes"] and not options["json"] and sys.stdin.isatty():
             self._ask(ids)
         report = erase_contacts(ids, now=timezone.now())
         answer = {

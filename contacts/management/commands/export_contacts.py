@@ -30,7 +30,7 @@ class Command(ActingCommand):
         parser.add_argument("--format", required=True, choices=["vcard", "csv"])
         parser.add_argument("--vcard-version", choices=["3.0", "4.0"], default="3.0")
         parser.add_argument("--spreadsheet", action="store_true", help="CSV without formulas, for a spreadsheet")
-        parser.add_argument("--owner", help="user name of whose contacts; else everybody's")
+        parser.add_argument("--owner", help="only the contacts of this user; else everybody's")
         parser.add_argument("--output", type=Path, metavar="FILE", help="else standard output")
         parser.add_argument("--json", action="store_true", help="print one JSON object about the file; needs --output")
 

@@ -13,8 +13,6 @@ from urllib.parse import unquote
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from rich.console import Console
-from rich.progress import track
 
 from config.backup import BackupFailure
 from config.backup.manifest import read_manifest
@@ -22,13 +20,14 @@ from media_store.moving import Outcome, Source, destinations, move_in, undo
 
 BACKUP_AGE = timedelta(hours=24)
 MAX_PROBLEMS = 1_000
+REPORT_SECONDS = 5.0
 
-HELP = """Move existing pictures into the store, from files that are named after whose they are:
+HELP = """Move existing pictures into the store, from files named after the person or thing they show:
 
   users/<username>.jpg   organizations/<id>.png   parts/<number>/<n>.webp
 
-With --map FILE.csv (columns file,target) they may be named otherwise: `scans/77.jpg,users/ada`.
-May be interrupted and started again at any time. --undo gives every place its former picture back."""
+With --map FILE.csv (columns file,target) the files may have any name: `scans/77.jpg,users/ada`.
+May be interrupted and started again at any time. --undo brings every former picture back."""
 
 
 class Command(BaseCommand):
@@ -66,13 +65,15 @@ class Command(BaseCommand):
             raise CommandError(f"{left:,} {'picture was' if left == 1 else 'pictures were'} left as they were.")
 
     def _move(self, sources: list[tuple[Source | None, str]]) -> Iterator[tuple[str, str, str]]:
-        console = Console(stderr=True)
-        shown = track(sources, "Moving pictures", console=console, disable=not console.is_terminal)
-        for source, name in shown:
+        reported_at = time.monotonic()
+        for number, (source, name) in enumerate(sources, start=1):
             if source is None:
                 yield name, Outcome.REFUSED, "This is not named after anything that has a picture."
             else:
                 yield name, *move_in(source)
+            if time.monotonic() - reported_at >= REPORT_SECONDS:
+                reported_at = time.monotonic()
+                self.stderr.write(f"{number:,} of {len(sources):,} done, up to {name}")
 
     def _write(self, answer: dict[str, Any], *, is_json: bool) -> None:
         if is_json:

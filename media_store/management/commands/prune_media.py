@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--older-than", type=int, metavar="DAYS", default=OLDER_THAN.days, help="Not looked at for so many days."
+            "--older-than", type=int, metavar="DAYS", default=OLDER_THAN.days, help="Not looked at for this many days."
         )
         parser.add_argument("--dry-run", action="store_true", help="Only say what would go.")
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
