@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -50,6 +51,14 @@ def settings_for_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         AXES_ENABLED=False,  # client.login() has no request; the tests of lockout switch it on
     ):
         yield
+
+
+@pytest.fixture(autouse=True)
+def empty_store(settings_for_tests: None) -> Iterator[None]:
+    """What a test stores goes with it, as its rows do: others read the whole folder."""
+    yield
+    for path in settings.MEDIA_DIR.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.fixture(scope="session")

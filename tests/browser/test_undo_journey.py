@@ -41,7 +41,7 @@ def test_an_import_is_undone_and_the_page_says_what_stayed_and_why(
     expect(page.locator("#progress header").get_by_text("Undone", exact=True)).to_be_visible(timeout=10_000)
     page.reload()
     undone = page.locator("section", has=page.get_by_role("heading", name="What was undone"))
-    expect(undone.get_by_text("Something hangs on the contact that a person wrote")).to_be_visible()
+    expect(undone.get_by_text("Something hangs on it that a person wrote or decided")).to_be_visible()
     if folder := os.environ.get("KITH_SCREENSHOTS"):
         page.screenshot(path=Path(folder, "undone.png"), full_page=True)
     undone.get_by_role("row").filter(has_text="kept").get_by_role("link").click()

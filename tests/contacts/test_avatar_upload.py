@@ -21,7 +21,7 @@ from contacts.pictures import choose
 from media_store import sandbox as sandbox_module
 from media_store.models import PhotoJob, StoredFile
 from tests.factories import make_contact, make_picture
-from tests.media_store.asking import allow, picture, signed_in
+from tests.media_store.asking import picture, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ def contact(owner: User) -> Contact:
 
 @pytest.fixture
 def client(owner: User) -> Client:
-    return signed_in(allow(owner, "change_contact", "change_organization"))
+    return signed_in(owner)
 
 
 def address(contact: Contact) -> str:

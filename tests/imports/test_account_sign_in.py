@@ -16,7 +16,6 @@ from django.utils import timezone
 from config.audit import AuditEvent
 from imports.accounts import signing_in
 from imports.models import ImportJob, ProviderAccount
-from tests.admin.rows import enrol
 from tests.imports.accounts import make_account
 from tests.providers import faults
 from tests.providers.google import CONTACTS, GoogleStandIn, google_stand_in
@@ -31,7 +30,7 @@ GMAIL = "https://www.googleapis.com/auth/gmail.readonly"
 
 @pytest.fixture
 def browser(client: Client, owner: User) -> Client:
-    client.force_login(enrol(owner))
+    client.force_login(owner)
     return client
 
 
@@ -121,12 +120,6 @@ def test_an_answer_that_nobody_asked_for_changes_nothing(
     assert answer["Location"] == ACCOUNTS
     assert "not started here" in said(answer)
     assert google.count("token") == 0
-
-
-def test_whoever_may_not_add_an_account_is_not_sent_to_the_provider(client: Client, owner: User) -> None:
-    client.force_login(owner)
-    assert client.get(f"{GOOGLE}/start").status_code == 403
-    assert signing_in.SESSION_KEY not in client.session
 
 
 def test_another_users_state_is_worth_nothing(browser: Client, other_owner: User, google: GoogleStandIn) -> None:

@@ -126,4 +126,4 @@ def test_a_job_whose_account_was_removed_says_so(owner: User, google: GoogleStan
     account.delete()
     job = run(job)
     assert (job.state, job.error_code) == ("failed", "account_gone")
-    assert set(sources.ADDRESS_BOOKS) == {"google", "microsoft"}
+    assert set(sources.ADDRESS_BOOKS) == {"google", "microsoft", "beeper"}
