@@ -92,7 +92,7 @@ class _Sync:
                 place = self._restart(place)
             if budget.is_spent():
                 return settle([progressed(self.run)])
-        return self._end(place)
+        return self._end()
 
     def _begin(self) -> Place:
         """Go on from where the last run ended, or through everything when that was long ago or is not known."""
@@ -194,7 +194,7 @@ class _Sync:
         return self.run.since or timezone.now() - timedelta(days=settings.CHAT_WINDOW_DAYS)
 
     # --- The end ------------------------------------------------------------------------------------------------------
-    def _end(self, place: Place) -> list[Settlement]:
+    def _end(self) -> list[Settlement]:
         with fenced(self.run):
             ProviderAccount.objects.filter(pk=self.account.pk).update(last_error="")
             settled = settle([completed(self.run)])

@@ -6,21 +6,37 @@ https://developers.google.com/workspace/gmail/api/guides/sync
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from contacts.recording import Message
 from imports.accounts.sessions import ProviderRefusal
+from imports.answers import Object, identity, misshapen, texts
 from imports.sync.headers import WANTED, Unusable, fields_of, to_message
 from imports.sync.pages import Cursor, Page, Reading
+from imports.sync.shapes import (
+    Misshapen,
+    as_object,
+    bad_page,
+    identity_of,
+    items_of,
+    part,
+    parts,
+    place_in,
+    read_each,
+    words,
+)
 
 LIST, HISTORY = "list", "history"
 # One message costs 5 units of 15,000 a minute; more than a few at once gets "too many concurrent requests".
 # https://developers.google.com/workspace/gmail/api/reference/quota
 AT_ONCE = 6
 PAGE = 200
+GOOGLE = "Google"
+UNREADABLE = "a message that cannot be read"
 SKIPPED_LABELS = frozenset({"SPAM", "TRASH", "DRAFT", "CHAT"})
 MAIL = "/gmail/v1/users/me"
 
@@ -40,7 +56,7 @@ class Gmail(Reading):
             try:
                 page = self._page(place)
             except ProviderRefusal as refusal:
-                if place["from"] != HISTORY or refusal.status != 404:
+                if place["from"] != HISTORY or refusal.status not in (400, 404):
                     raise
                 place = {"from": LIST, "next_history": place["next_history"]}
                 continue
@@ -50,19 +66,24 @@ class Gmail(Reading):
             place = page.cursor
 
     def _beginning(self) -> Cursor:
-        newest = str(self.session.get(f"{MAIL}/profile")["historyId"])
+        newest = place_in(self.session.get(f"{MAIL}/profile"), "historyId", provider=GOOGLE)
+        if not newest.isdecimal():
+            raise bad_page(GOOGLE)
         history_id = self.known.get("history_id")
         if history_id:
             return {"from": HISTORY, "history_id": history_id, "next_history": newest}
         return {"from": LIST, "next_history": newest}
 
     def _page(self, place: Cursor) -> Page[Message]:
-        listed = self._history(place) if place["from"] == HISTORY else self._list(place)
-        ids = list(dict.fromkeys(_ids(listed, is_history=place["from"] == HISTORY)))
-        messages, left_out = self._read(ids)
-        token = listed.get("nextPageToken")
+        is_history = place["from"] == HISTORY
+        listed = self._history(place) if is_history else self._list(place)
+        token = place_in(listed, "nextPageToken", provider=GOOGLE)
         account_cursor = None if token else {"history_id": place["next_history"]}
-        return Page(messages, {**place, "page": token}, len(ids), left_out, account_cursor)
+        named, unknown = read_each(_messages_of(listed, is_history=is_history), _id, unreadable=UNREADABLE)
+        ids = list(dict.fromkeys(named))
+        messages, left_out = self._read(ids)
+        seen = len(ids) + unknown.total()
+        return Page(messages, {**place, "page": token}, seen, left_out + unknown, account_cursor)
 
     def _list(self, place: Cursor) -> dict[str, Any]:
         wanted: dict[str, Any] = {"maxResults": PAGE, "q": f"after:{int(self.since.timestamp())}"}
@@ -77,40 +98,35 @@ class Gmail(Reading):
         return self.session.get(f"{MAIL}/history", params=_with_page(wanted, place))
 
     def _read(self, ids: list[str]) -> tuple[list[Message], Counter[str]]:
-        messages: list[Message] = []
-        left_out: Counter[str] = Counter()
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            for found in threads.map(self._fetch, ids):
-                try:
-                    message = self._message(found) if found else None
-                except Unusable as problem:
-                    left_out[str(problem)] += 1
-                else:
-                    messages += [message] if message else []
-        return messages, left_out
+            found = [answer for answer in threads.map(self._fetch, ids) if answer is not None]
+        return read_each(found, self._message, unreadable=UNREADABLE)
 
     def _fetch(self, message_id: str) -> dict[str, Any] | None:
-        """Return the message's header fields; None when it has been deleted since it was listed."""
+        """Return the message's header fields: None when it has been deleted since it was listed, {} for a wrong id."""
         try:
             wanted = {"format": "metadata", "metadataHeaders": WANTED}
-            return self.session.get(f"{MAIL}/messages/{message_id}", params=wanted)
+            return self.session.get(f"{MAIL}/messages/{quote(message_id, safe='')}", params=wanted)
         except ProviderRefusal as refusal:
-            if refusal.status == 404:
-                return None
+            if refusal.status in (400, 404):
+                return None if refusal.status == 404 else {}
             raise
 
-    def _message(self, found: dict[str, Any]) -> Message | None:
-        labels = set(found.get("labelIds", []))
+    def _message(self, found: Object) -> Message | None:
+        if misshapen(found, lists=["labelIds"]):
+            raise Misshapen
+        labels = set(texts(found, "labelIds"))
         if labels & SKIPPED_LABELS:
             return None
-        headers = found.get("payload", {}).get("headers", [])
+        headers = parts(part(found, "payload"), "headers")
+        thread_id = words(found, "threadId")
         return to_message(
-            fields_of((header["name"], header["value"]) for header in headers),
+            fields_of((words(header, "name"), words(header, "value")) for header in headers),
             own=self.own,
             now=self.now,
-            external_id=f"gmail:{found['id']}",
-            thread_id=f"gmail:{found['threadId']}",
-            sent_at=datetime.fromtimestamp(int(found["internalDate"]) / 1_000, UTC),
+            external_id=f"gmail:{identity_of(found)}",
+            thread_id=f"gmail:{thread_id}" if thread_id else "",
+            sent_at=_sent_at(words(found, "internalDate")),
             is_outbound="SENT" in labels,
         )
 
@@ -119,8 +135,32 @@ def _with_page(parameters: dict[str, Any], place: Cursor) -> dict[str, Any]:
     return {**parameters, "pageToken": place["page"]} if place.get("page") else parameters
 
 
-def _ids(listed: dict[str, Any], *, is_history: bool) -> Iterable[str]:
+def _messages_of(listed: Object, *, is_history: bool) -> list[Any]:
+    """Return what should be messages with an id; None for a record that cannot be read."""
+    # Without messages there is no list, but a history still has its id and a list its estimate.
+    if not listed:
+        raise bad_page(GOOGLE)
     if not is_history:
-        return (message["id"] for message in listed.get("messages", []))
-    entries = (added["message"] for record in listed.get("history", []) for added in record.get("messagesAdded", []))
-    return (message["id"] for message in entries)
+        return items_of(listed, "messages", provider=GOOGLE, is_optional=True)
+    found: list[Any] = []
+    for record in items_of(listed, "history", provider=GOOGLE, is_optional=True):
+        try:
+            found += [part(added, "message") for added in parts(as_object(record), "messagesAdded")]
+        except Misshapen:
+            found.append(None)
+    return found
+
+
+def _id(message: Object) -> str:
+    found = identity(message, "id")
+    if not found:
+        raise Misshapen
+    return found
+
+
+def _sent_at(milliseconds: str) -> datetime | None:
+    """Return the time that Gmail gives in milliseconds since 1970; None for ""."""
+    try:
+        return datetime.fromtimestamp(int(milliseconds) / 1_000, UTC) if milliseconds else None
+    except (ValueError, OverflowError, OSError):
+        raise Unusable("an impossible date") from None

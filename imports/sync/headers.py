@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import NamedTuple
@@ -115,7 +116,8 @@ def read_all(found: Iterable[Fields], *, own: Collection[str], now: datetime) ->
 
 def addresses(values: Iterable[str]) -> list[str]:
     """Return the match keys of the addresses in these header values, in order."""
-    keys = (normalize_email(address)[1] for _, address in getaddresses(list(values)) if "@" in address)
+    found = [pair for value in values for pair in _pairs(value)]
+    keys = (normalize_email(address)[1] for _, address in found if "@" in address)
     return [key for key in keys if key]
 
 
@@ -147,6 +149,14 @@ def short(identifier: str) -> str:
     return cleaned if len(cleaned) <= ID_MAX else f"sha256:{hashlib.sha256(cleaned.encode()).hexdigest()}"
 
 
+def _pairs(value: str) -> list[tuple[str, str]]:
+    """Return the (name, address) pairs of a header value; none where comments or groups are nested without end."""
+    try:
+        return getaddresses([value])
+    except RecursionError:
+        return []
+
+
 def _print_of(fields: Fields) -> str:
     """Return an id for a message that has none: the same message gives the same."""
     known = "\n".join(value for name in ("date", "from", "to", "subject") for value in fields.get(name, []))
@@ -173,5 +183,5 @@ def _readable(value: str) -> str:
     """Return a header's text with encoded words decoded; what cannot be decoded stays as it is."""
     try:
         return clean_line(str(make_header(decode_header(value))))
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, MessageError):
         return clean_line(value)

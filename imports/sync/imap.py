@@ -51,27 +51,34 @@ class ImapMail:
         self.account, self.since, self.known, self.own, self.now = account, since, known, own, now
 
     def pages(self, cursor: Cursor) -> Iterator[Page[Message]]:
+        try:
+            yield from self._pages(cursor)
+        except PermissionFailure as refusal:
+            holding.needs_reconnect(self.account.pk, str(refusal))
+            raise
+
+    def _pages(self, cursor: Cursor) -> Iterator[Page[Message]]:
         done: Cursor = dict(cursor.get("done", {}))
         with opened(self.account) as mailbox:
             folders = _folders(mailbox)
             for folder in [name for name in folders if name not in done]:
-                validity, uids = self._new_uids(mailbox, folder, cursor.get("here", {}))
+                validity, last, uids = self._new_uids(mailbox, folder, cursor.get("here", {}))
                 for at in range(0, len(uids), PAGE):
                     part = uids[at : at + PAGE]
                     here = {folder: {"validity": validity, "uid": part[-1]}}
                     yield self._page(mailbox, part, {"done": done, "here": here})
-                done[folder] = {"validity": validity, "uid": max([*uids, self._last(folder, validity)])}
+                done[folder] = {"validity": validity, "uid": max([last, *uids])}
         yield Page([], {"done": done}, 0, account_cursor=done)
 
-    def _new_uids(self, mailbox: BaseMailBox, folder: str, here: Cursor) -> tuple[int, list[int]]:
-        """Return the folder's UIDVALIDITY and the UIDs that have not been read, in order."""
+    def _new_uids(self, mailbox: BaseMailBox, folder: str, here: Cursor) -> tuple[int, int, list[int]]:
+        """Return the folder's UIDVALIDITY, the last UID that was read, and those that were not, in order."""
         mailbox.folder.set(folder, readonly=True)
         validity = int(mailbox.folder.status(folder, ["UIDVALIDITY"])["UIDVALIDITY"])
         place = here.get(folder) or {}
         last = place["uid"] if place.get("validity") == validity else self._last(folder, validity)
         # A range that ends with * always holds the last message, also one that is known.
         criteria = f"UID {last + 1}:*" if self._last(folder, validity) else f"SINCE {self.since:%d-%b-%Y}"
-        return validity, sorted(uid for uid in map(int, mailbox.uids(criteria)) if uid > last)
+        return validity, last, sorted(uid for uid in map(int, mailbox.uids(criteria)) if uid > last)
 
     def _last(self, folder: str, validity: int) -> int:
         known = self.known.get(folder) or {}
@@ -104,7 +111,6 @@ def opened(account: ProviderAccount) -> Iterator[BaseMailBox]:
                 _sign_out(mailbox)
     except MailboxLoginError:
         message = f"{account.server} refuses the name or the password of {account.address}."
-        holding.needs_reconnect(account.pk, message)
         raise PermissionFailure(message, code="needs_reconnect") from None
     except ssl.SSLError:
         raise TemporaryFailure(f"{account.server} has no valid certificate.", code="tls_error") from None

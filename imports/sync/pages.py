@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from imports.accounts.sessions import ApiSession
@@ -51,9 +51,3 @@ class Reading:
     known: Cursor
     own: frozenset[str]
     now: datetime
-
-
-def moment(text: str | None) -> datetime | None:
-    """Read an ISO 8601 time; without an offset it is UTC."""
-    read = datetime.fromisoformat(text) if text else None
-    return read.replace(tzinfo=UTC) if read and read.tzinfo is None else read

@@ -145,6 +145,15 @@ def test_there_is_one_digest_for_each_day_of_the_owners_own_zone(owner: User, ho
     assert Reminder.objects.filter(told_at=None).count() == 0
 
 
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../Europe/Berlin", ""])
+def test_in_a_zone_that_nobody_knows_the_day_is_the_hubs(owner: User, hook: Hook, settings: Any, zone: str) -> None:
+    settings.TIME_ZONE = "Pacific/Auckland"
+    UserProfile.objects.create(user=owner, time_zone=zone)
+    reminders.add_reminder(make_contact(owner), due_on=date(2026, 3, 1), now=NOW - DAY)
+    assert digest.send(owner.pk, now=datetime(2026, 3, 1, 11, 30, tzinfo=NOW.tzinfo))  # 0:30 of the 2nd in Auckland
+    assert Notice.objects.get().key == "2026-03-02"
+
+
 def test_without_a_channel_nothing_is_marked_as_told(owner: User) -> None:
     reminders.add_reminder(make_contact(owner), due_on=NOW.date(), now=ago(1))
     assert not digest.send(owner.pk, now=NOW)

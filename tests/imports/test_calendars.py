@@ -17,9 +17,11 @@ from imports.sync import google_calendar
 from imports.sync.running import request_sync
 from tests.factories import make_contact, make_user
 from tests.imports.accounts import make_account
+from tests.providers import faults
 from tests.providers.google import GoogleStandIn
 from tests.providers.google_calendar import CALENDAR
 from tests.providers.mailbox import START, Appointment
+from tests.providers.microsoft import MicrosoftStandIn
 from tests.providers.oauth import OAuthStandIn
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +137,12 @@ def test_a_window_that_runs_out_is_opened_anew(owner: User, microsoft: Any) -> N
         add(microsoft, starts_at=NOW + 100 * DAY)
         ProviderAccount.objects.update(expires_at=NOW + 71 * DAY)
         assert sync(account).written == 1
+
+
+def test_a_meeting_of_outlook_that_cannot_be_read_costs_only_itself(owner: User, microsoft: MicrosoftStandIn) -> None:
+    for day in range(3):
+        add(microsoft, starts_at=NOW + (day + 1) * DAY)
+    microsoft.fault("calendar", faults.bad_item({"id": "a", "start": "tomorrow"}))
+    run = sync(connect(owner, microsoft))
+    assert (run.state, CommunicationEvent.objects.count()) == ("completed", 2)
+    assert run.errors == [{"reason": "a meeting that cannot be read", "count": 1}]

@@ -221,3 +221,29 @@ def test_times_are_the_providers_and_exact(owner: User, google: GoogleStandIn) -
     google.mailbox().add(Letter("person0@example.com", (google.accounts[0],), sent_at, headers=lying, has_date=False))
     sync(connect(owner, google))
     assert [event.happened_at for event in events()] == [sent_at]
+
+
+@pytest.mark.parametrize("spoil", [faults.error_in_success, faults.wrong_types])
+def test_a_page_of_outlook_that_cannot_be_read_is_asked_for_again(
+    owner: User, microsoft: MicrosoftStandIn, spoil: Any
+) -> None:
+    fill(microsoft, 2)
+    account = connect(owner, microsoft)
+    microsoft.fault("mail", spoil())
+    run = sync(account)
+    assert (run.state, run.error_code, run.seen) == ("queued", "bad_answer", 0)
+    SyncRun.objects.update(next_attempt_at=NOW - timedelta(days=1))
+    drain("sync", seconds=None, is_ringing=False)
+    assert len(events()) == 2
+
+
+@pytest.mark.parametrize("item", ["no message", {"no": "id"}, {"id": "a", "receivedDateTime": 5, "from": ["?"]}])
+def test_a_message_of_outlook_that_cannot_be_read_costs_only_itself(
+    owner: User, microsoft: MicrosoftStandIn, item: Any
+) -> None:
+    fill(microsoft, 4)
+    account = connect(owner, microsoft)
+    microsoft.fault("mail", faults.bad_item(item))
+    run = sync(account)
+    assert (run.state, len(events())) == ("completed", 3)
+    assert run.errors == [{"reason": "a message that cannot be read", "count": 1}]

@@ -22,8 +22,9 @@ from imap_tools import MailBoxUnencrypted
 from config.jobs.draining import drain
 from contacts.models import CommunicationEvent
 from imports.models import ProviderAccount, SyncRun
-from imports.sync import imap
+from imports.sync import imap, mail_servers
 from imports.sync.running import request_sync
+from tests.at_once import second_of_two
 from tests.factories import make_contact, make_user
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +171,43 @@ def test_a_wrong_password_asks_the_owner_to_connect_again(owner: User, server: s
     account.refresh_from_db()
     assert (run.state, run.held_reason, account.state) == ("queued", "needs_reconnect", "needs_reconnect")
     assert run.last_error == f"{server} refuses the name or the password of {NAME}."
+
+
+def test_a_wrong_password_that_is_typed_for_a_working_mailbox_changes_nothing(
+    owner: User, server: str, mailbox: Any
+) -> None:
+    mine: dict[str, Any] = {"server": server, "address": NAME, "username": NAME, "now": timezone.now()}
+    known = mail_servers.connect(owner.pk, password=PASSWORD, **mine)
+    with pytest.raises(mail_servers.CannotConnect, match="refuses the name or the password"):
+        mail_servers.connect(owner.pk, password="wrong", **mine)
+    known.refresh_from_db()
+    assert (known.state, known.tokens["password"]) == ("connected", PASSWORD)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mailbox_that_is_connected_twice_at_once_is_connected_once_and_the_second_is_told(
+    owner: User, server: str, mailbox: Any
+) -> None:
+    def connecting() -> ProviderAccount:
+        return mail_servers.connect(
+            owner.pk, server=server, address=NAME, username=NAME, password=PASSWORD, now=timezone.now()
+        )
+
+    with second_of_two(connecting) as second:
+        connect(owner, server, external_id=f"{server}/{NAME}")
+    with pytest.raises(mail_servers.CannotConnect, match="just been connected"):
+        second.result()
+    assert ProviderAccount.objects.count() == 1
+
+
+def test_a_run_that_is_taken_up_at_the_end_of_a_folder_keeps_its_place(owner: User, server: str, mailbox: Any) -> None:
+    put(mailbox, 1)
+    now = timezone.now()
+    source = imap.ImapMail(connect(owner, server), since=now - timedelta(days=1), known={}, own=frozenset(), now=now)
+    first = next(source.pages({}))
+    *_, last = source.pages(first.cursor)
+    assert last.account_cursor is not None
+    assert last.account_cursor["INBOX"] == first.cursor["here"]["INBOX"]
 
 
 def test_a_server_of_ones_own_network_must_be_named(owner: User, server: str, mailbox: Any, settings: Any) -> None:
