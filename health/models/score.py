@@ -89,7 +89,7 @@ class RelationshipHealth(Score):
             ),
         ]
         indexes = [
-            models.Index(fields=["owner", "status", "score"], name="relationshiphealth_list"),
+            models.Index(fields=["owner", "status", "score", "id"], name="relationshiphealth_list"),
             models.Index(fields=["owner", "score", "id"], name="relationshiphealth_by_score"),
         ]
 
