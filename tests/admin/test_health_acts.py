@@ -16,7 +16,7 @@ from contacts.models import Contact, Deal, Organization
 from health.models import Alert, AlertRule, HealthRun, RelationshipHealth, Reminder
 from tests.admin.rows import make_member
 from tests.factories import make_contact
-from tests.health.factories import add_event, refresh, stage
+from tests.health.factories import make_cold, refresh, stage
 
 DAY = timedelta(days=1)
 
@@ -35,14 +35,6 @@ def signed_in(client: Client, member: User) -> Client:
     return client
 
 
-def silent(owner: User, name: str = "Ada Example", *, days: int = 40) -> Contact:
-    contact = make_contact(owner, name, given_name=name.split()[0])
-    now = timezone.now()
-    for ago in range(days, days + 60, 6):
-        add_event(contact, "call", at=now - timedelta(days=ago))
-    return contact
-
-
 def page(client: Client, name: str, *args: Any, **query: str) -> str:
     response = client.get(reverse(f"admin:{name}", args=args), query)
     assert response.status_code == 200
@@ -56,7 +48,7 @@ def act(client: Client, contact: Contact, verb: str, **data: Any) -> str:
 
 
 def test_talking_takes_a_contact_off_the_list_before_the_score_has_followed(signed_in: Client, member: User) -> None:
-    contact = silent(member)
+    contact = make_cold(member)
     refresh(member, now=timezone.now())
     score = RelationshipHealth.objects.get(contact=contact).score
     assert "Ada Example" in page(signed_in, "health_relationshiphealth_going_cold")
@@ -109,7 +101,7 @@ def test_an_alert_answered_leads_back_to_the_same_filters(signed_in: Client, mem
 def test_deals_are_filtered_by_the_days_since_contact(signed_in: Client, member: User) -> None:
     now = timezone.now()
     for name, days in (("Quiet", 20), ("Lively", 1)):
-        contact = silent(member, f"{name} Person", days=days)
+        contact = make_cold(member, f"{name} Person", silent=days)
         open_deal(owner_id=member.pk, name=f"{name} deal", stage=stage(), now=now, contacts=(contact,))
     open_deal(owner_id=member.pk, name="Deal of nobody", stage=stage(), now=now)
     refresh(member, now=now)
@@ -151,7 +143,7 @@ def test_users_who_met_an_error_are_refreshed_again(admin_client: Client, member
 
 def test_an_organization_is_named_and_speaks_of_people(signed_in: Client, member: User) -> None:
     organization = Organization.objects.create(owner=member, name="Analytical Engines")
-    for contact in (silent(member), make_contact(member, "New Example")):
+    for contact in (make_cold(member), make_contact(member, "New Example")):
         Contact.objects.filter(pk=contact.pk).update(organization=organization)
     refresh(member, now=timezone.now())
     health = RelationshipHealth.objects.get(organization=organization)

@@ -27,7 +27,7 @@ from health.models import (
 )
 from tests.admin.rows import make_member
 from tests.factories import make_contact
-from tests.health.factories import add_event, refresh, stage
+from tests.health.factories import make_cold, refresh, stage
 
 DAY = timedelta(days=1)
 MOST_QUERIES = 15
@@ -45,14 +45,6 @@ def signed_in(client: Client, member: User) -> Client:
     client.force_login(member)
     client.get(reverse("admin:password_change"))
     return client
-
-
-def make_cold(owner: User, name: str = "Ada Example", *, silent: int = 40) -> Contact:
-    contact = make_contact(owner, name, given_name=name.split()[0])
-    now = timezone.now()
-    for days in range(silent, silent + 60, 6):
-        add_event(contact, "call", at=now - timedelta(days=days))
-    return contact
 
 
 def page(client: Client, name: str, *args: Any, **query: str) -> str:

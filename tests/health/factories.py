@@ -10,11 +10,13 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils import timezone
 
 from config.jobs.draining import drain
 from contacts.models import Contact, Deal, DealStage
 from health.models import DealHealth, HealthRun, RelationshipHealth
 from health.refreshing import request_run
+from tests.factories import make_contact
 from tests.health.reference import Event
 
 # The night in which clocks change in Europe.
@@ -75,3 +77,12 @@ def health_of(subject: Contact | Deal) -> RelationshipHealth | DealHealth:
     if isinstance(subject, Deal):
         return DealHealth.objects.get(deal=subject)
     return RelationshipHealth.objects.get(contact=subject)
+
+
+def make_cold(owner: User, name: str = "Ada Example", *, silent: int = 40) -> Contact:
+    """Make a contact with a call every six days for two months, until `silent` days ago."""
+    contact = make_contact(owner, name, given_name=name.split()[0])
+    now = timezone.now()
+    for days in range(silent, silent + 60, 6):
+        add_event(contact, "call", at=now - timedelta(days=days))
+    return contact
