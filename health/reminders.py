@@ -36,11 +36,6 @@ class Birthday:
     age: int | None
 
 
-def add_reminder(contact: Contact, *, due_on: date, note: str = "", now: datetime) -> Reminder:
-    """Remind the owner of this contact on that day."""
-    return Reminder.objects.create(owner_id=contact.owner_id, contact=contact, due_on=due_on, note=note, created_at=now)
-
-
 def postpone(reminder_ids: Iterable[int], *, until: date) -> int:
     """Put open reminders off to a day; return how many."""
     return _open(reminder_ids).update(due_on=until)

@@ -117,10 +117,6 @@ class ApiSession:
         """Send a JSON object to `path` and return the one that comes back."""
         return self._object(self._send("POST", self._base_url + path, json=payload, headers=headers))
 
-    def get_bytes(self, path: str, *, headers: Mapping[str, str] | None = None) -> bytes:
-        """Return what is at `path`, as it is."""
-        return self._send("GET", self._base_url + path, headers=headers).content
-
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         token = self._bearer()
         answer = self._request(method, url, token, **options)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
@@ -97,17 +97,14 @@ def _fetch_batch(mailbox: Mailbox, jobs: list[PhotoJob]) -> dict[int, Answer]:
         return {**_fetch_batch(mailbox, jobs[:middle]), **_fetch_batch(mailbox, jobs[middle:])}
     known = {str(job.pk): job.pk for job in jobs}
     # In any order; one that is missing has failed for now.
-    return {known[text(part, "id")]: _picture(part) for part in _parts(found) if text(part, "id") in known}
+    parts = objects(found, "responses")
+    return {known[text(part, "id")]: _picture(part) for part in parts if text(part, "id") in known}
 
 
 def _part(job: PhotoJob) -> dict[str, Any]:
     contact_id = job.source_ref.split(":", 3)[3]
     url = f"/me/contacts/{quote(contact_id, safe='')}/photo/$value"
     return {"id": str(job.pk), "method": "GET", "url": url, "headers": {"Prefer": IMMUTABLE}}
-
-
-def _parts(answer: Mapping[str, Any]) -> Iterator[Object]:
-    yield from objects(answer, "responses")
 
 
 def _picture(part: Object) -> Answer:

@@ -53,11 +53,7 @@ from tests.imports.accounts import make_account
 
 def make_member(username: str) -> User:
     """Make a staff user with the rights of a member."""
-    return enrol(make_user(username))
-
-
-def enrol(user: User) -> User:
-    """Give the user the rights of a member."""
+    user = make_user(username)
     user.groups.add(Group.objects.get(name=GROUP))
     return user
 

@@ -14,25 +14,12 @@ from django.utils import timezone
 from contacts.deals import open_deal
 from contacts.models import Contact, Deal, Organization
 from health.models import Alert, AlertRule, HealthRun, RelationshipHealth, Reminder
-from tests.admin.rows import make_member
 from tests.factories import make_contact
 from tests.health.factories import make_cold, refresh, stage
 
 DAY = timedelta(days=1)
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def member() -> User:
-    return make_member("carol")
-
-
-@pytest.fixture
-def signed_in(client: Client, member: User) -> Client:
-    client.force_login(member)
-    client.get(reverse("admin:password_change"))
-    return client
 
 
 def page(client: Client, name: str, *args: Any, **query: str) -> str:

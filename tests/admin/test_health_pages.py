@@ -25,7 +25,6 @@ from health.models import (
     RelationshipHealth,
     Reminder,
 )
-from tests.admin.rows import make_member
 from tests.factories import make_contact
 from tests.health.factories import make_cold, refresh, stage
 
@@ -33,18 +32,6 @@ DAY = timedelta(days=1)
 MOST_QUERIES = 15
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def member() -> User:
-    return make_member("carol")
-
-
-@pytest.fixture
-def signed_in(client: Client, member: User) -> Client:
-    client.force_login(member)
-    client.get(reverse("admin:password_change"))
-    return client
 
 
 def page(client: Client, name: str, *args: Any, **query: str) -> str:

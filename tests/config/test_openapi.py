@@ -22,7 +22,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 
 from config.api import api
 from imports.models import ImportJob
-from tests.admin.rows import enrol, make_import
+from tests.admin.rows import make_import
 from tests.imports.accounts import make_account
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ OPERATIONS: dict[str, Any] = {found.ok().label: found.ok() for found in schema.g
 @pytest.fixture
 def cookies(client: Client, owner: User) -> Iterator[dict[str, str]]:
     """Sign in as a browser does, and keep the connection of the test's transaction open between requests."""
-    client.force_login(enrol(owner))
+    client.force_login(owner)
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from config.jobs.draining import drain
 from contacts.models import Contact, Deal, DealStage
-from health.models import DealHealth, HealthRun, RelationshipHealth
+from health.models import DealHealth, HealthRun, RelationshipHealth, Reminder
 from health.refreshing import request_run
 from tests.factories import make_contact
 from tests.health.reference import Event
@@ -77,6 +77,11 @@ def health_of(subject: Contact | Deal) -> RelationshipHealth | DealHealth:
     if isinstance(subject, Deal):
         return DealHealth.objects.get(deal=subject)
     return RelationshipHealth.objects.get(contact=subject)
+
+
+def add_reminder(contact: Contact, *, due_on: date, note: str = "", now: datetime) -> Reminder:
+    """Remind the owner of this contact on that day."""
+    return Reminder.objects.create(owner_id=contact.owner_id, contact=contact, due_on=due_on, note=note, created_at=now)
 
 
 def make_cold(owner: User, name: str = "Ada Example", *, silent: int = 40) -> Contact:

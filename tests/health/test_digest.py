@@ -11,10 +11,10 @@ from config.jobs.draining import drain
 from config.notices.models import Notice
 from contacts.deals import open_deal
 from contacts.models import Contact, UserProfile
-from health import digest, reminders, slack
+from health import digest, slack
 from health.models import Alert, AlertRule, MessageTemplate, RelationshipHealth, Reminder
 from tests.factories import make_contact
-from tests.health.factories import NOW, add_event, ago, health_of, refresh, stage
+from tests.health.factories import NOW, add_event, add_reminder, ago, health_of, refresh, stage
 from tests.postbox import Hook, Postbox, mail_server, webhook
 
 DAY = timedelta(days=1)
@@ -121,7 +121,7 @@ def test_alerts_are_told_once(owner: User, hook: Hook) -> None:
 
 def test_follow_ups_and_birthdays_are_in_the_digest_of_their_day(owner: User, hook: Hook) -> None:
     contact = make_contact(owner, birthday=f"1990-{(NOW + 8 * DAY):%m-%d}")
-    reminders.add_reminder(contact, due_on=(NOW + 2 * DAY).date(), note="Send the offer", now=ago(1))
+    add_reminder(contact, due_on=(NOW + 2 * DAY).date(), note="Send the offer", now=ago(1))
     told = []
     for day in range(10):
         daily(owner, NOW + day * DAY)
@@ -138,7 +138,7 @@ def test_there_is_one_digest_for_each_day_of_the_owners_own_zone(owner: User, ho
     contact = make_contact(owner)
     evening = datetime(2026, 3, 1, 10, 30, tzinfo=NOW.tzinfo)  # 23:30 in Auckland
     for hours, due in ((0, date(2026, 3, 1)), (0.2, date(2026, 3, 1)), (1, date(2026, 3, 2))):
-        reminders.add_reminder(contact, due_on=due, now=evening - DAY)
+        add_reminder(contact, due_on=due, now=evening - DAY)
         daily(owner, evening + timedelta(hours=hours))
     assert list(Notice.objects.order_by("pk").values_list("key", flat=True)) == ["2026-03-01", "2026-03-02"]
     # What came up after the first digest of a day is in the next one.
@@ -149,27 +149,27 @@ def test_there_is_one_digest_for_each_day_of_the_owners_own_zone(owner: User, ho
 def test_in_a_zone_that_nobody_knows_the_day_is_the_hubs(owner: User, hook: Hook, settings: Any, zone: str) -> None:
     settings.TIME_ZONE = "Pacific/Auckland"
     UserProfile.objects.create(user=owner, time_zone=zone)
-    reminders.add_reminder(make_contact(owner), due_on=date(2026, 3, 1), now=NOW - DAY)
+    add_reminder(make_contact(owner), due_on=date(2026, 3, 1), now=NOW - DAY)
     assert digest.send(owner.pk, now=datetime(2026, 3, 1, 11, 30, tzinfo=NOW.tzinfo))  # 0:30 of the 2nd in Auckland
     assert Notice.objects.get().key == "2026-03-02"
 
 
 def test_without_a_channel_nothing_is_marked_as_told(owner: User) -> None:
-    reminders.add_reminder(make_contact(owner), due_on=NOW.date(), now=ago(1))
+    add_reminder(make_contact(owner), due_on=NOW.date(), now=ago(1))
     assert not digest.send(owner.pk, now=NOW)
     assert Reminder.objects.filter(told_at=None).count() == 1
 
 
 def test_a_run_that_only_follows_new_facts_sends_nothing(owner: User, hook: Hook) -> None:
-    reminders.add_reminder(make_contact(owner), due_on=NOW.date(), now=ago(1))
+    add_reminder(make_contact(owner), due_on=NOW.date(), now=ago(1))
     refresh(owner, now=NOW, triggered_by="facts")
     drain("notices")
     assert hook.posts == []
 
 
 def test_an_owner_reads_nothing_of_others(owner: User, other_owner: User, hook: Hook) -> None:
-    reminders.add_reminder(make_contact(other_owner, "Secret Example"), due_on=NOW.date(), now=ago(1))
-    reminders.add_reminder(make_contact(owner, "Ada Example"), due_on=NOW.date(), now=ago(1))
+    add_reminder(make_contact(other_owner, "Secret Example"), due_on=NOW.date(), now=ago(1))
+    add_reminder(make_contact(owner, "Ada Example"), due_on=NOW.date(), now=ago(1))
     daily(owner, NOW)
     assert "Secret" not in hook.payloads()[0]["text"]
 
@@ -184,7 +184,7 @@ def test_a_name_cannot_call_a_whole_channel_or_become_a_link() -> None:
 
 def test_names_stay_text_in_the_mail(owner: User, postbox: Postbox) -> None:
     contact = make_contact(owner, "<img src=x> & co")
-    reminders.add_reminder(contact, due_on=NOW.date(), now=ago(1))
+    add_reminder(contact, due_on=NOW.date(), now=ago(1))
     daily(owner, NOW)
     [mail] = postbox.mails
     plain, html = (mail.get_body((kind,)) for kind in ("plain", "html"))

@@ -18,10 +18,9 @@ from contacts.models import CommunicationEvent, Contact, Organization
 from health import history, tasks
 from health.models import DealHealth, HealthRun, RelationshipHealth, Reminder
 from health.refreshing import follow_facts
-from health.reminders import add_reminder
 from health.talking import talked
 from tests.factories import make_contact, make_user
-from tests.health.factories import health_of, refresh, stage
+from tests.health.factories import add_reminder, health_of, refresh, stage
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -10,7 +10,7 @@ from contacts.relations import delete_contacts
 from health import reminders
 from health.models import KeepInTouch, Reminder
 from tests.factories import make_contact
-from tests.health.factories import NOW, add_event, refresh
+from tests.health.factories import NOW, add_event, add_reminder, refresh
 
 DAY = timedelta(days=1)
 
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 def test_contact_after_the_reminder_was_made_answers_it_and_a_note_does_not(owner: User) -> None:
     called, noted, before = (make_contact(owner, name) for name in ("Called", "Noted", "Before"))
     for contact in (called, noted, before):
-        reminders.add_reminder(contact, due_on=NOW.date(), now=NOW - DAY)
+        add_reminder(contact, due_on=NOW.date(), now=NOW - DAY)
     add_event(called, "call", at=NOW - timedelta(hours=1))
     add_event(noted, "note", at=NOW - timedelta(hours=1))
     add_event(before, "call", at=NOW - 2 * DAY)
@@ -29,8 +29,8 @@ def test_contact_after_the_reminder_was_made_answers_it_and_a_note_does_not(owne
 
 def test_due_reminders_come_longest_waiting_first_and_only_the_owners(owner: User, other_owner: User) -> None:
     contact = make_contact(owner)
-    made = [reminders.add_reminder(contact, due_on=NOW.date() + n * DAY, now=NOW) for n in (0, -3, 1)]
-    reminders.add_reminder(make_contact(other_owner), due_on=NOW.date(), now=NOW)
+    made = [add_reminder(contact, due_on=NOW.date() + n * DAY, now=NOW) for n in (0, -3, 1)]
+    add_reminder(make_contact(other_owner), due_on=NOW.date(), now=NOW)
     due = list(reminders.due_reminders(owner_id=owner.pk, today=NOW.date()))
     assert due == [made[1], made[0]]
     assert reminders.postpone([made[1].pk], until=NOW.date() + DAY) == 1
@@ -56,7 +56,7 @@ def test_birthdays_ahead(owner: User, today: date, birthdays: dict[str, str], ex
 
 def test_merging_moves_reminders_and_the_wish_and_erasing_leaves_nothing(owner: User) -> None:
     survivor, loser = make_contact(owner, "Ada"), make_contact(owner, "A.")
-    reminders.add_reminder(loser, due_on=NOW.date(), now=NOW)
+    add_reminder(loser, due_on=NOW.date(), now=NOW)
     reminders.wish_gap(loser, days=9)
     add_event(loser, at=NOW - 90 * DAY, direction="outbound")
     refresh(owner)
