@@ -120,6 +120,19 @@ def test_archived_contacts_are_shown_only_when_asked_for(client: Client) -> None
     assert len(list_of(client, Contact, archived="all").context["cl"].result_list) == 2
 
 
+@pytest.mark.parametrize("value", ["{tag}", "{other}", "{tag}0000000000000000000000", "friends", "\u0661x"])
+def test_contacts_are_found_by_their_tag_alone(client: Client, value: str) -> None:
+    member = make_member("carol")
+    client.force_login(member)
+    friend, stranger = make_contact(member, "Friend Example"), make_contact(member, "Other Example")
+    tag, other = (Tag.objects.create(owner=member, name=name) for name in ("friends", "others"))
+    friend.tags.set([tag, other])
+    stranger.tags.set([other])
+    asked = value.format(tag=tag.pk, other=other.pk)
+    found = list_of(client, Contact, tags__id__exact=asked).context["cl"]
+    assert list(found.result_list) == {str(tag.pk): [friend], str(other.pk): [friend, stranger]}.get(asked, [])
+
+
 def test_a_member_is_led_to_their_own_profile(client: Client) -> None:
     member = make_member("carol")
     client.force_login(member)
