@@ -21,8 +21,11 @@ pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 @contextmanager
-def guarded(*, silence: float = 5, grace: float = 20) -> Iterator[subprocess.Popen[str]]:
-    """Run a qguard until its first beat came through."""
+def guarded(*, silence: float = 8, grace: float = 20) -> Iterator[subprocess.Popen[str]]:
+    """Run a qguard until its first beat came through.
+
+    `silence` has to outlast the start of a cluster beside another test: a guard takes a longer one for dead.
+    """
     OrmQ.objects.all().delete()
     WorkerBeat.objects.all().delete()
     create_effects()
@@ -121,10 +124,10 @@ def test_a_killed_guard_leaves_no_process() -> None:
 
 def test_two_guards_side_by_side_both_stay() -> None:
     with (
-        guarded() as first,
-        running("manage.py", "qguard", "--beat-every", "0.5", "--silence", "5", stdout=subprocess.PIPE) as second,
+        guarded(silence=10) as first,
+        running("manage.py", "qguard", "--beat-every", "0.5", "--silence", "10", stdout=subprocess.PIPE) as second,
     ):
         wait_until(lambda: WorkerBeat.objects.count() == 2, seconds=30)
         clusters = [{process.pid for process in family(guard.pid)} for guard in (first, second)]
-        time.sleep(8)
+        time.sleep(12)
         assert [{process.pid for process in family(guard.pid)} for guard in (first, second)] == clusters
